@@ -1,0 +1,1 @@
+"""How the shipped base model `pocket` is made: tokenizer, text mixture, pretraining, files."""
