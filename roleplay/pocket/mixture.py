@@ -136,9 +136,7 @@ def stage_matrix(
     return matrix[np.random.default_rng(seed).permutation(len(matrix))]
 
 
-def _forever(
-    rows: list[str | Messages], tokenizer: PreTrainedTokenizerBase, draw: random.Random
-) -> Iterator[str]:
+def _forever(rows: list[str | Messages], tokenizer: PreTrainedTokenizerBase, draw: random.Random) -> Iterator[str]:
     while True:
         draw.shuffle(rows)
         for row in rows:

@@ -58,9 +58,7 @@ class MetricsFile(TrainerCallback):
     def __init__(self, path: Path, stage: str) -> None:
         self.path, self.stage = path, stage
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """One line a log entry."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"stage": self.stage, "step": state.global_step, **kwargs["logs"]}) + "\n")
@@ -114,9 +112,7 @@ def run_stage(
         seed=recipe.seed,
     )
     heldout = {
-        language: Rows(
-            heldout_matrix(text, language, tokenizer, sequence=stage.sequence, tokens=HELDOUT_TOKENS)
-        )
+        language: Rows(heldout_matrix(text, language, tokenizer, sequence=stage.sequence, tokens=HELDOUT_TOKENS))
         for language in ("zh", "en")
     }
     passes = recipe.tokens_per_step // (stage.sequence * stage.sequences_per_pass)
@@ -173,9 +169,7 @@ def main() -> None:
     if not (chosen.work / "tokenizer" / "tokenizer.json").exists():
         sources = sorted({name for stage in recipe.stages for name in stage.mixture} - {"own_chats"})
         texts = tokenizer_texts(chosen.text, sources, recipe.tokenizer_megabytes, recipe.seed)
-        train_tokenizer(texts, recipe.shape.vocab_size, recipe.shape.context).save_pretrained(
-            chosen.work / "tokenizer"
-        )
+        train_tokenizer(texts, recipe.shape.vocab_size, recipe.shape.context).save_pretrained(chosen.work / "tokenizer")
     tokenizer = load_tokenizer(chosen.work / "tokenizer")
     set_seed(recipe.seed)
     model = build_model(recipe.shape, tokenizer)

@@ -1,0 +1,151 @@
+"""The fields of a card, checked by pydantic."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+TEMPLATE_DEFAULT = "template-default"
+"""Id of the switch that stands for a chat template's own system prompt."""
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""A name that is safe as a file name on every system."""
+
+Text = Annotated[str, Field(strict=True)]
+Line = Annotated[
+    str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\n]*$")
+]
+Filled = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
+
+
+class CardPart(BaseModel):
+    """What every part of a card shares: unknown keys are faults, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class Prefix(CardPart):
+    """One named, switchable piece of persona text."""
+
+    id: Identifier
+    """Name of the switch, unique on the card."""
+    text: Filled
+    """The text; `{{char}}` and `{{user}}` stand for the two names."""
+    place: Literal["system", "last_user"] = "system"
+    """`system`: part of the system prompt. `last_user`: put before the last user turn and not kept in history."""
+    default: bool = True
+    """On or off in a new chat."""
+    train: Literal["always", "never"] | Annotated[float, Field(ge=0, le=1)] = "always"
+    """Share of training samples that carry it."""
+
+    @property
+    def train_probability(self) -> float:
+        """`train` as a number from 0 to 1."""
+        return {"always": 1.0, "never": 0.0}[self.train] if isinstance(self.train, str) else self.train
+
+
+class CorpusEntry(CardPart):
+    """A file of dialogues."""
+
+    path: Filled
+    """Relative to the card's folder, or to `data/corpora/`."""
+    kind: Literal["desc", "dialogue", "general"]
+    """Who the character is, how it speaks, or ordinary talk trained without any prefix."""
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How often an epoch passes over it; 0.2 is a changing fifth of it."""
+
+
+class Generation(CardPart):
+    """Sampling settings; `None` leaves the chat's default."""
+
+    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
+    """0 always takes the likeliest token."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Keep the likeliest tokens whose probabilities sum to this."""
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    """Keep this many tokens; 0 keeps all."""
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Keep tokens at least this likely, relative to the likeliest."""
+    repetition_penalty: Annotated[float, Field(gt=0, le=5)] | None = None
+    """Above 1 makes tokens that were already said less likely."""
+    max_new_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Longest reply in tokens."""
+
+
+class TrainingChoice(CardPart):
+    """The card's wishes for training: a preset, and values that replace the preset's."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    preset: str | None = None
+    """Name of a preset; overrides are checked where the preset is resolved."""
+
+
+class Probe(CardPart):
+    """A question whose right answers are known."""
+
+    question: Filled
+    """Asked as the user's only turn."""
+    accept: Annotated[list[Filled], Field(min_length=1)]
+    """The reply is right if it contains one of these."""
+    forbid: list[Filled] = []
+    """The reply is wrong if it contains one of these."""
+
+
+class Probes(CardPart):
+    """Questions that evaluation asks."""
+
+    out_of_world: list[Probe] = []
+    """About things the character cannot know."""
+    identity: list[Probe] = []
+    """About the character itself."""
+
+
+class Card(CardPart):
+    """A character."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of this format."""
+    name: Identifier
+    """Name in commands and folders; the same as the file's."""
+    display_name: Line
+    """Name the character goes by; `{{char}}`."""
+    user_name: Line = "User"
+    """How the character calls the person; `{{user}}`."""
+    language: Line
+    """Language tag, such as `zh` or `en`."""
+    version: Line = "1"
+    """The author's version of the character."""
+    creator: Line = ""
+    """Who wrote it."""
+    license: Line = ""
+    """SPDX identifier of the licence of the card and its corpora."""
+    description: Text = ""
+    """What a person reads before choosing the character; never sent to a model."""
+    tags: list[Line] = []
+    """Words to find it by."""
+    prefixes: list[Prefix] = []
+    """Persona prefixes in the order in which they are joined."""
+    greeting: Filled | None = None
+    """The character's first turn in a new chat."""
+    alternate_greetings: list[Filled] = []
+    """Other first turns."""
+    corpora: list[CorpusEntry] = []
+    """What the character is trained on."""
+    generation: Generation = Generation()
+    """Sampling settings of the chat."""
+    training: TrainingChoice = TrainingChoice()
+    """Preset and overrides."""
+    base: Filled | None = None
+    """Folder, or hub id with an optional `@revision`; `None` is the shipped `pocket`."""
+    catchphrases: list[Line] = []
+    """What the character says again and again."""
+    probes: Probes = Probes()
+    """Questions for evaluation."""
+    book: dict[str, Any] | None = None
+    """Lore entries, kept as they are."""
+    avatar: Filled | None = None
+    """Picture file beside the card."""
+    knowledge: list[Filled] = []
+    """Files of the character's world."""
+    extra: dict[str, Any] = {}
+    """Anything else; kept untouched."""

@@ -1,0 +1,52 @@
+"""From card, active prefixes and turns to the messages a chat template receives."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from roleplay.cards.model import Card, Prefix
+from roleplay.dialogue import Turn
+from roleplay.errors import UsageError
+from roleplay.text import did_you_mean
+
+_MACRO = re.compile(r"\{\{\s*(char|user)\s*\}\}", re.IGNORECASE)
+
+
+def fill(text: str, card: Card) -> str:
+    """`text` with `{{char}}` and `{{user}}` replaced."""
+    names = {"char": card.display_name, "user": card.user_name}
+    return _MACRO.sub(lambda match: names[match[1].lower()], text)
+
+
+def default_prefixes(prefixes: Sequence[Prefix]) -> list[str]:
+    """Ids of the prefixes that are on in a new chat, in card order."""
+    return [prefix.id for prefix in prefixes if prefix.default]
+
+
+def switch(prefixes: Sequence[Prefix], active: Collection[str], changes: Mapping[str, bool]) -> list[str]:
+    """`active` after the switches in `changes`, in card order. Raises UsageError for an unknown id."""
+    known = [prefix.id for prefix in prefixes]
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"there is no prefix '{name}' on this card; {did_you_mean(name, known)}")
+    return [name for name in known if changes.get(name, name in active)]
+
+
+def assemble(
+    card: Card, prefixes: Sequence[Prefix], active: Collection[str], turns: Sequence[Turn]
+) -> tuple[Turn, ...]:
+    """Messages for the chat template: a system turn if any prefix of that place is active, then `turns`.
+
+    `last_user` prefixes go before the last user turn. No other function makes a prompt.
+    """
+    chosen = [prefix for prefix in prefixes if prefix.id in active]
+    messages = [Turn(turn.role, fill(turn.text, card)) for turn in turns]
+    near = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "last_user"]
+    if near:
+        for i in range(len(messages) - 1, -1, -1):
+            if messages[i].role == "user":
+                messages[i] = Turn("user", "\n\n".join([*near, messages[i].text]))
+                break
+    system = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "system"]
+    if system:
+        messages.insert(0, Turn("system", "\n\n".join(system)))
+    return tuple(messages)

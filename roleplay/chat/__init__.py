@@ -1,0 +1,1 @@
+"""From history to replies, and where conversations are kept."""

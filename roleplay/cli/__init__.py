@@ -1,0 +1,57 @@
+"""The command line: a file per command; each parses, calls one function below, and prints."""
+
+import sys
+
+import typer
+
+from roleplay import __version__
+from roleplay.cli import cards, chat, data, demo, locate, train
+from roleplay.cli.output import complain
+from roleplay.errors import RoleplayError, UsageError
+
+app = typer.Typer(
+    name="roleplay",
+    help="Build, tune and talk to character chatbots.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cards.app, name="cards")
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("chat")(chat.chat)
+app.command("demo")(demo.demo)
+app.command("locate")(locate.locate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Build, tune and talk to character chatbots."""
+
+
+def main() -> None:
+    """Run a command; exit status 0 done, 1 a named error, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except UsageError as error:
+        complain(str(error))
+        sys.exit(2)
+    except RoleplayError as error:
+        complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe left: nothing more to say, and nobody to say it to.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,127 @@
+"""`roleplay train`: tune an adapter for a character."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from roleplay.cli.output import emit, emit_json, say
+
+if TYPE_CHECKING:
+    from roleplay.training.start import Plan, Start
+    from roleplay.training.tune import Job
+
+
+def train(
+    name: str = typer.Argument(help="Name of a character, or a card's path."),
+    preset: str = typer.Option(None, "--preset", help="founding, pocket or quick."),
+    base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
+    epochs: float = typer.Option(None, "--epochs", help="Passes over the dataset."),
+    max_steps: int = typer.Option(None, "--max-steps", help="Optimizer steps in all."),
+    learning_rate: float = typer.Option(None, "--lr", "--learning-rate", help="Peak learning rate."),
+    rank: int = typer.Option(None, "--rank", help="Rank of the LoRA matrices."),
+    alpha: float = typer.Option(None, "--alpha", help="LoRA scale is alpha / rank."),
+    dropout: float = typer.Option(None, "--dropout", help="LoRA dropout."),
+    batch_size: int = typer.Option(None, "--batch-size", help="Sequences in one forward pass."),
+    grad_accum: int = typer.Option(None, "--grad-accum", help="Passes in one optimizer step."),
+    scheduler: str = typer.Option(None, "--scheduler", help="cosine, linear, constant or constant_with_warmup."),
+    warmup_steps: int = typer.Option(None, "--warmup-steps", help="Steps of linear warm-up."),
+    weight_decay: float = typer.Option(None, "--weight-decay", help="Decoupled weight decay."),
+    max_length: int = typer.Option(None, "--max-length", help="Longest sequence in tokens."),
+    logging_steps: int = typer.Option(None, "--logging-steps", help="Steps between training losses."),
+    eval_steps: int = typer.Option(None, "--eval-steps", help="Steps between held-out losses."),
+    save_steps: int = typer.Option(None, "--save-steps", help="Steps between checkpoints."),
+    precision: str = typer.Option(None, "--precision", help="auto, float32 or bfloat16."),
+    seed: int = typer.Option(None, "--seed", help="Seed of weights, order and prefix draws."),
+    run: str = typer.Option(None, "--run", help="Name of the run; made of date and preset if left out."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with the newest unfinished run, or with --run."),
+    trust_remote_code: bool = typer.Option(False, "--trust-remote-code", help="Let the base's own code run."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as one JSON object."),
+) -> None:
+    """Build the dataset, tune q, k and v of every layer, keep the best and the last adapter.
+
+    Ctrl-C saves and stops; --resume goes on.
+    """
+    typed: dict[str, Any] = {
+        "epochs": epochs,
+        "max_steps": max_steps,
+        "learning_rate": learning_rate,
+        "rank": rank,
+        "alpha": alpha,
+        "dropout": dropout,
+        "batch_size": batch_size,
+        "grad_accum": grad_accum,
+        "scheduler": scheduler,
+        "warmup_steps": warmup_steps,
+        "weight_decay": weight_decay,
+        "max_length": max_length,
+        "logging_steps": logging_steps,
+        "eval_steps": eval_steps,
+        "save_steps": save_steps,
+        "precision": precision,
+        "seed": seed,
+    }
+    from roleplay.cards.find import open_card
+    from roleplay.paths import find_home
+    from roleplay.training.start import Start, plan_new, plan_resume
+
+    home = find_home()
+    start = Start(open_card(name, home), base, preset, typed, run, trust_remote_code)
+    plan = plan_resume(home, start) if resume else plan_new(home, start)
+    summary = run_plan(plan, start, resume=resume)
+    if as_json:
+        emit_json(summary)
+    else:
+        emit_summary(summary)
+    if not summary["finished"]:
+        say(f"stopped at step {summary['step']}; 'roleplay train {name} --resume' goes on from there")
+        raise typer.Exit(130)
+
+
+def run_plan(plan: "Plan", start: "Start", *, resume: bool) -> dict[str, Any]:
+    """Load, say what will be trained, train behind a progress bar; returns the summary."""
+    from roleplay.training.start import load
+
+    with plan.run.locked():
+        say(f"loading {plan.base or 'pocket'}, building the dataset of {start.card_file.card.name} …")
+        return tune(load(plan, start), resume=resume)
+
+
+def tune(job: "Job", *, resume: bool) -> dict[str, Any]:
+    """Say what is trained and train it; the run's folder must be held."""
+    from roleplay.cli.progress import Bar
+    from roleplay.training.tune import train as train_job
+
+    settings, decisions = job.config.settings, job.config.decisions
+    say(f"adapter on {job.config.targets}; {job.parameters:,} parameters")
+    say(
+        f"{job.config.preset}: {settings.epochs:g} epochs, {settings.batch_size} x {settings.grad_accum} samples a "
+        f"step, lr {settings.learning_rate:g}, rank {settings.rank}, {decisions.precision} on {decisions.device}"
+    )
+    with Bar() as bar:
+        return train_job(job, resume=resume, report=bar.report, say=say)
+
+
+def emit_summary(summary: dict[str, Any]) -> None:
+    """The outcome for a person."""
+    from pathlib import Path
+
+    from roleplay.paths import shown
+
+    if summary["finished"]:
+        loss, best = summary["training_loss"], summary["best_heldout_loss"]
+        told = "" if best is None else f", held-out {best:.3f} at step {summary['best_step']}"
+        emit(f"{summary['steps']} steps in {summary['seconds']:.0f} s: training loss {loss:.3f}{told}")
+        emit_bits(summary["heldout_bits_per_character"])
+        emit(f"adapter  {shown(Path(summary['adapter']))}")
+        emit(f"picture  {shown(Path(summary['picture']))}")
+    else:
+        emit(f"run      {shown(Path(summary['folder']))}")
+
+
+def emit_bits(bits: dict[str, Any]) -> None:
+    """Held-out bits per character, a lane a line; lower is better."""
+    if not bits:
+        return
+    emit("held-out answers, bits per character (95 % interval over dialogues; lower is better)")
+    for lane, interval in bits.items():
+        emit(f"  {lane:<15} {interval['value']:.3f}  [{interval['low']:.3f}, {interval['high']:.3f}]")

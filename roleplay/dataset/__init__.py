@@ -1,0 +1,1 @@
+"""Dialogues → token ids, loss mask and splits."""

@@ -1,0 +1,141 @@
+"""Which answers of a dialogue share one sequence, and where a long dialogue is split.
+
+A sample is what chat sends before an answer, plus the answer. Answers share a sequence only where each prompt begins
+with everything before it, token for token; templates that rewrite earlier turns give each answer a sequence of its own.
+
+A dialogue longer than the limit is split at turn borders. Each piece begins with earlier turns as untrained context
+(about half a window), so that every answer is trained exactly once and sees what chat would show it:
+
+    turns   u a u a u a u a u a
+    unit 1  u A u A u A
+    unit 2          u a u A u A        capitals are trained
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from roleplay.cards.model import Card, Prefix
+from roleplay.cards.prompt import assemble
+from roleplay.dataset.render import Renderer
+from roleplay.dialogue import Dialogue, Turn
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Answers of one dialogue that are trained in one sequence."""
+
+    dialogue: Dialogue
+    """Where the turns come from."""
+    start: int
+    """Index of the first turn that is rendered."""
+    answers: tuple[int, ...]
+    """Indices of the turns that are trained; turns between are context."""
+    kind: str
+    """Kind of the corpus: `desc`, `dialogue` or `general`."""
+
+    @property
+    def identity(self) -> str:
+        """Stable name for random draws."""
+        return f"{self.dialogue.identity}/{self.start}/{self.answers[0]}"
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Everything but the turns that a rendering depends on."""
+
+    card: Card
+    """Names and prefixes."""
+    prefixes: tuple[Prefix, ...]
+    """All switches, `template-default` included where the template has one."""
+    renderer: Renderer
+    """The base's tokenizer and template."""
+
+    def messages(self, turns: Sequence[Turn], active: Collection[str]) -> tuple[Turn, ...]:
+        """Messages for the template; a system turn of the dialogue's own (general corpora) stays."""
+        return assemble(self.card, self.prefixes, active, turns)
+
+    def prompt_ids(self, turns: Sequence[Turn], active: Collection[str]) -> list[int]:
+        """What chat sends to get the answer that follows `turns`."""
+        return self.renderer.prompt_ids(self.messages(turns, active))
+
+    def answer_ids(self, text: str) -> list[int]:
+        """An answer with its end of turn."""
+        return self.renderer.answer_ids(assemble(self.card, (), (), [Turn("assistant", text)])[0].text)
+
+
+@dataclass
+class Losses:
+    """What the limit cost."""
+
+    dropped: int = 0
+    """Answers left out: their prompt alone fills the limit, or the template cannot open with them."""
+    cut: int = 0
+    """Answers that lost part of their history, or of their own text."""
+    end_lost: int = 0
+    """Answers cut so that their end of turn is not trained."""
+
+
+def plan_units(
+    voice: Voice, dialogue: Dialogue, kind: str, variants: Sequence[Collection[str]], limit: int, losses: Losses
+) -> list[Unit]:
+    """Split and group the answers of `dialogue`; `variants` are the prefix choices that must all be renderable.
+
+    Lengths are those of the first variant: pass the longest first. `limit` is in tokens.
+    """
+    turns = dialogue.turns
+    units: list[Unit] = []
+    start, group = 0, list[int]()
+    for i, turn in enumerate(turns):
+        if turn.role != "assistant":
+            continue
+        if _is_opening(turns, i) and not all(voice.renderer.can_open(voice.messages(turns[:i], v)) for v in variants):
+            losses.dropped += 1
+            continue
+        answer = len(voice.answer_ids(turn.text))
+        begin = fit_start(voice, turns[:i], start, answer, variants[0], limit)
+        if len(voice.prompt_ids(turns[begin:i], variants[0])) >= limit:
+            losses.dropped += 1
+            continue
+        room = limit - len(voice.prompt_ids(turns[begin:i], variants[0]))
+        losses.cut += begin > 0 or answer > room
+        losses.end_lost += answer > room
+        if group and (begin != start or not _extends(voice, turns, begin, group[-1], i, variants)):
+            units.append(Unit(dialogue, start, tuple(group), kind))
+            group = []
+        start = begin
+        group.append(i)
+    if group:
+        units.append(Unit(dialogue, start, tuple(group), kind))
+    return units
+
+
+def fit_start(
+    voice: Voice, turns: Sequence[Turn], start: int, reserve: int, active: Collection[str], limit: int
+) -> int:
+    """Where the rendered history begins so that the prompt for `turns` leaves `reserve` tokens below `limit`.
+
+    `start` while that fits; else the first later user turn that leaves half the limit free, so that the head of the
+    prompt then stays the same for many turns; else the last user turn. Training and chat share this rule.
+    """
+    if len(voice.prompt_ids(turns[start:], active)) + reserve <= limit:
+        return start
+    borders = [i for i in range(start + 1, len(turns)) if turns[i].role == "user"]
+    for border in borders:
+        if len(voice.prompt_ids(turns[border:], active)) + reserve <= max(limit // 2, reserve + 1):
+            return border
+    return borders[-1] if borders else start
+
+
+def _is_opening(turns: Sequence[Turn], i: int) -> bool:
+    return all(turn.role == "system" for turn in turns[:i])
+
+
+def _extends(
+    voice: Voice, turns: Sequence[Turn], start: int, before: int, i: int, variants: Sequence[Collection[str]]
+) -> bool:
+    """Whether the prompt of answer `i` begins with the prompt of answer `before` and that answer, in every variant."""
+    for active in variants:
+        head = voice.prompt_ids(turns[start:before], active) + voice.answer_ids(turns[before].text)
+        if voice.prompt_ids(turns[start:i], active)[: len(head)] != head:
+            return False
+    return True

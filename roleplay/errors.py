@@ -1,0 +1,81 @@
+"""The errors a person can meet, in one tree.
+
+RoleplayError
+├── FileFaults         faults in files people write, all of a file at once
+├── NotFound           a character, corpus, run or base that is not where it was looked for
+├── TemplateError      a chat template that cannot carry a persona
+├── GateError          training text and chat text differ
+├── BaseModelError     a base that cannot be loaded or used
+├── AdapterError       an adapter that does not fit
+├── RunError           a run that cannot start, go on or be read
+├── StorageError       what should be kept could not be written or read
+└── UsageError         options that exclude each other or name nothing
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RoleplayError(Exception):
+    """What happened, where, the value seen, and what to do about it."""
+
+
+class NotFound(RoleplayError):
+    """Something named is not where it was looked for."""
+
+
+class TemplateError(RoleplayError):
+    """A chat template that cannot carry a persona."""
+
+
+class GateError(RoleplayError):
+    """Training text and chat text differ, so that what is learned would never be asked for."""
+
+
+class BaseModelError(RoleplayError):
+    """A base that cannot be loaded or used."""
+
+
+class AdapterError(RoleplayError):
+    """An adapter that does not fit."""
+
+
+class RunError(RoleplayError):
+    """A run that cannot start, go on or be read."""
+
+
+class StorageError(RoleplayError):
+    """What should be kept could not be written or read."""
+
+
+class UsageError(RoleplayError):
+    """Options that exclude each other or name nothing; exit status 2."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in a file a person wrote."""
+
+    file: str
+    """Path as the person would type it."""
+    line: int | None
+    """Line counted from 1; `None` where the whole file is meant."""
+    key: str
+    """Dotted path of the key, empty where the whole file is meant."""
+    problem: str
+    """What is wrong, with the value seen."""
+    remedy: str
+    """What to write instead."""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        key = f" {self.key}:" if self.key else ""
+        return f"{place}:{key} {self.problem}; {self.remedy}"
+
+
+class FileFaults(RoleplayError):
+    """Every fault of the files read, one a line."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in faults))

@@ -1,0 +1,23 @@
+"""How replies are sampled."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Sampling settings of one reply, all resolved."""
+
+    temperature: float = 0.7
+    """0 always takes the likeliest token."""
+    top_p: float = 0.9
+    """Keep the likeliest tokens whose probabilities sum to this; 1 keeps all."""
+    top_k: int = 0
+    """Keep this many tokens; 0 keeps all."""
+    min_p: float = 0.0
+    """Keep tokens at least this likely relative to the likeliest; 0 keeps all."""
+    repetition_penalty: float = 1.0
+    """Above 1 makes tokens that were already said less likely (Keskar et al. 2019)."""
+    max_new_tokens: int = 256
+    """Longest reply in tokens."""
+    seed: int = 0
+    """Decides every draw: the same seed gives a lane the same reply, whichever lanes answer beside it."""

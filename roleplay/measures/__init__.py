@@ -1,0 +1,1 @@
+"""Numbers about texts, used by training, chat and evaluation."""

@@ -1,0 +1,105 @@
+"""How likely a model finds the character's answers: nats per token, bits per character."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from roleplay.dataset.sample import Sample
+
+_LOGITS_AT_ONCE = 48_000_000
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Surprise of one sample's trained tokens."""
+
+    nats: float
+    """Sum of negative log-likelihoods."""
+    tokens: int
+    """Trained tokens, ends of turn included."""
+    characters: int
+    """Characters of the answers."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % bootstrap interval."""
+
+    value: float
+    """Of all samples together."""
+    low: float
+    """2.5th percentile of the resamples."""
+    high: float
+    """97.5th percentile."""
+
+
+def likelihoods(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
+    """Score each sample with `model` as it is (adapter on or off), in batches of similar length."""
+    order = sorted(range(len(samples)), key=lambda i: len(samples[i].ids))
+    vocabulary = int(model.config.get_text_config().vocab_size)
+    found: dict[int, Likelihood] = {}
+    batch: list[int] = []
+    for i in order:
+        if batch and len(samples[i].ids) * (len(batch) + 1) * vocabulary > _LOGITS_AT_ONCE:
+            found |= zip(batch, _score(model, [samples[k] for k in batch], pad), strict=True)
+            batch = []
+        batch.append(i)
+    if batch:
+        found |= zip(batch, _score(model, [samples[k] for k in batch], pad), strict=True)
+    return [found[i] for i in range(len(samples))]
+
+
+def pad_right(samples: Sequence[Sample], pad: int) -> dict[str, torch.Tensor]:
+    """Ids, attention mask and labels, each (B, T); untrained tokens are labelled -100."""
+    longest = max(len(sample.ids) for sample in samples)
+    ids = torch.full((len(samples), longest), pad)
+    labels = torch.full((len(samples), longest), -100)
+    mask = torch.zeros((len(samples), longest), dtype=torch.long)
+    for row, sample in enumerate(samples):
+        length = len(sample.ids)
+        ids[row, :length] = torch.tensor(sample.ids)
+        trained = torch.tensor(sample.trained)
+        labels[row, :length] = torch.where(trained, ids[row, :length], -100)
+        mask[row, :length] = 1
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def _score(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
+    batch = {name: tensor.to(model.device) for name, tensor in pad_right(samples, pad).items()}
+    labels = batch.pop("labels")[:, 1:]
+    with torch.inference_mode():
+        logits = model(**batch, use_cache=False).logits[:, :-1]
+        losses = torch.nn.functional.cross_entropy(
+            logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
+        )
+    return [
+        Likelihood(float(loss.double().sum()), sample.trained_tokens, sample.characters)
+        for loss, sample in zip(losses, samples, strict=True)
+    ]
+
+
+def mean_loss(scores: Sequence[Likelihood]) -> float:
+    """Nats per trained token."""
+    return sum(s.nats for s in scores) / max(1, sum(s.tokens for s in scores))
+
+
+def bits_per_character(scores: Sequence[Likelihood], groups: Sequence[str]) -> Interval:
+    """Bits per character, comparable across tokenizers, with a bootstrap over `groups` (dialogues).
+
+    The end of turn counts as part of what has to be said; characters are Unicode code points.
+    """
+    names = sorted(set(groups))
+    index = {name: i for i, name in enumerate(names)}
+    bits, characters = np.zeros(len(names)), np.zeros(len(names))
+    for score, group in zip(scores, groups, strict=True):
+        bits[index[group]] += score.nats / math.log(2)
+        characters[index[group]] += score.characters
+    picks = np.random.default_rng(0).integers(0, len(names), (_RESAMPLES, len(names)))
+    ratios = bits[picks].sum(1) / characters[picks].sum(1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return Interval(float(bits.sum() / characters.sum()), float(low), float(high))

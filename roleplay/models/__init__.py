@@ -1,0 +1,1 @@
+"""Find and load a base, attach an adapter; torch starts here."""

@@ -1,0 +1,154 @@
+"""Attach a new adapter to a base, save one, load one: plain peft folders of safetensors."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from transformers import PreTrainedModel
+
+from roleplay.errors import AdapterError
+from roleplay.models.base import Base, BaseIdentity
+from roleplay.models.targets import Targets, find_targets
+from roleplay.paths import new_folder, shown, write_file
+from roleplay.text import one_line
+
+PERSONA = "persona"
+"""Name of the loaded adapter inside a model; the untouched base is peft's `__base__`."""
+
+WEIGHTS = "adapter_model.safetensors"
+PASSPORT = "roleplay.json"
+
+
+@dataclass(frozen=True)
+class Passport:
+    """What a folder of weights cannot say by itself; kept beside them."""
+
+    character: str
+    """Name of the card."""
+    base: BaseIdentity
+    """The base it was trained on."""
+    run: str
+    """Name of the run."""
+    step: int
+    """Optimizer step the weights were taken at."""
+    heldout_loss: float | None
+    """Held-out loss at that step, nats per trained token."""
+
+
+def attach_new(model: PreTrainedModel, *, rank: int, alpha: float, dropout: float) -> tuple[PeftModel, Targets]:
+    """A trainable LoRA on q, k and v of every layer. Raises AdapterError unless each of them got one."""
+    targets = find_targets(model)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=list(targets.names),
+        bias="none",
+        fan_in_fan_out=targets.fan_in_fan_out,
+        task_type="CAUSAL_LM",
+    )
+    tuned = get_peft_model(model, config)
+    _check_attached(tuned, targets)
+    return tuned, targets
+
+
+def _check_attached(tuned: PeftModel, targets: Targets) -> None:
+    attached = {
+        name.removeprefix("base_model.model.") for name, module in tuned.named_modules() if hasattr(module, "lora_A")
+    }
+    if attached != set(targets.modules):
+        odd = sorted(attached ^ set(targets.modules))
+        raise AdapterError(
+            f"the adapter would not sit on exactly q, k and v (differing: {', '.join(odd[:4])}); report this"
+        )
+
+
+def save_adapter(tuned: PeftModel, folder: Path, passport: Passport, readme: str) -> None:
+    """Write a plain peft folder that names its base without any path of this machine; whole or not at all."""
+    with new_folder(folder) as fresh:
+        tuned.save_pretrained(str(fresh), safe_serialization=True)
+        config = json.loads((fresh / "adapter_config.json").read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = passport.base.name
+        config["revision"] = passport.base.revision
+        write_file(fresh / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
+        write_file(fresh / PASSPORT, json.dumps(asdict(passport), indent=2, ensure_ascii=False) + "\n")
+        write_file(fresh / "README.md", readme)
+
+
+def read_passport(folder: Path) -> Passport:
+    """The passport beside an adapter. Raises AdapterError."""
+    try:
+        value = json.loads((folder / PASSPORT).read_text(encoding="utf-8"))
+        return Passport(**{**value, "base": BaseIdentity(**value["base"])})
+    except FileNotFoundError as error:
+        raise AdapterError(
+            f"{shown(folder)} has no {PASSPORT}: it was not made by roleplay, so nobody can tell its base; train one "
+            "with 'roleplay train'"
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise AdapterError(f"{shown(folder / PASSPORT)} is damaged: {one_line(str(error))}; train again") from error
+
+
+def check_adapter(folder: Path, identity: BaseIdentity) -> Passport:
+    """Refuse an adapter that was trained on another base. Raises AdapterError."""
+    passport = read_passport(folder)
+    differing = passport.base.differences(identity)
+    if differing:
+        raise AdapterError(
+            f"the adapter in {shown(folder)} was trained on '{passport.base.name}', not on this '{identity.name}' "
+            f"(differing: {', '.join(differing)}); give its base with --base, or train on this one with "
+            f"'roleplay train {passport.character}'"
+        )
+    return passport
+
+
+def load_adapter(base: Base, folder: Path) -> PeftModel:
+    """Attach the adapter in `folder` beside the untouched base. Raises AdapterError.
+
+    Only safetensors are read, and of the configuration only what a plain LoRA needs: a stranger's file can run nothing.
+    """
+    check_adapter(folder, base.identity)
+    if not (folder / WEIGHTS).is_file():
+        raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
+    config = _plain_lora(folder / "adapter_config.json", find_targets(base.model))
+    try:
+        tuned = PeftModel.from_pretrained(
+            base.model, str(folder), adapter_name=PERSONA, config=config, is_trainable=False
+        )
+    except (RuntimeError, ValueError, SafetensorError, OSError) as error:
+        raise AdapterError(
+            f"the adapter in {shown(folder)} cannot be loaded: {one_line(str(error), 200)}; train again"
+        ) from error
+    return tuned.eval()
+
+
+def _plain_lora(path: Path, targets: Targets) -> LoraConfig:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept = {key: value[key] for key in ("r", "lora_alpha")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdapterError(f"{shown(path)} is missing or damaged: {one_line(str(error))}; train again") from error
+    wanted = value.get("target_modules")
+    if value.get("peft_type") != "LORA" or value.get("use_dora") or set(wanted or ()) != set(targets.names):
+        raise AdapterError(
+            f"{shown(path)} describes no plain LoRA on {', '.join(targets.names)} (seen: {value.get('peft_type')} on "
+            f"{one_line(str(wanted))}); lanes need one"
+        )
+    return LoraConfig(
+        **kept,
+        lora_dropout=0.0,
+        target_modules=list(targets.names),
+        bias="none",
+        fan_in_fan_out=targets.fan_in_fan_out,
+        use_rslora=bool(value.get("use_rslora")),
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+    )
+
+
+def adapter_parameters(tuned: PeftModel) -> int:
+    """Number of trainable parameters."""
+    return sum(parameter.numel() for parameter in tuned.parameters() if parameter.requires_grad)

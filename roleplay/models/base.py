@@ -1,0 +1,155 @@
+"""Load a base's tokenizer and weights, and say exactly which base it is."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from roleplay.errors import BaseModelError
+from roleplay.models.spec import BaseSpec, weights_fingerprint
+from roleplay.text import fingerprint, one_line
+
+_VOLATILE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "_commit_hash")
+
+
+@dataclass(frozen=True)
+class BaseIdentity:
+    """What an adapter depends on."""
+
+    name: str
+    """`pocket`, the last part of a folder's path, or a hub id: never a path of somebody's machine."""
+    revision: str | None
+    """Commit of a hub id."""
+    config: str
+    """Hash of the configuration."""
+    tokenizer: str
+    """Hash of vocabulary, merges and added tokens."""
+    template: str
+    """Hash of the chat template."""
+    weights: str | None
+    """Fingerprint of the weights of a folder; `None` for a hub id, which its commit identifies."""
+
+    def differences(self, other: "BaseIdentity") -> list[str]:
+        """Names of the parts that differ in what matters to an adapter."""
+        mine, theirs = asdict(self), asdict(other)
+        parts = ["config", "tokenizer", "template"]
+        if self.weights is not None and other.weights is not None:
+            parts.append("weights")
+        return [part for part in parts if mine[part] != theirs[part]]
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded base."""
+
+    spec: BaseSpec
+    """How it was named."""
+    model: PreTrainedModel
+    """The frozen weights, in evaluation mode."""
+    tokenizer: PreTrainedTokenizerBase
+    """Its tokenizer, with a chat template."""
+    identity: BaseIdentity
+    """What adapters are checked against."""
+
+    @property
+    def context(self) -> int:
+        """Longest sequence in tokens that the base was made for."""
+        return context_length(self.model.config)
+
+
+def load_tokenizer(spec: BaseSpec) -> PreTrainedTokenizerBase:
+    """The tokenizer alone, without the weights. Raises BaseModelError."""
+    tokenizer = _load(spec, AutoTokenizer.from_pretrained)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.name_or_path = spec.name
+    return tokenizer
+
+
+def load_context(spec: BaseSpec) -> int:
+    """The base's context length from its configuration alone. Raises BaseModelError."""
+    return context_length(_load(spec, AutoConfig.from_pretrained))
+
+
+def context_length(config: Any) -> int:
+    """Positions a model was made for; 2048 where its configuration does not say."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        value = getattr(text, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return 2048
+
+
+def load_base(spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str | None = None) -> Base:
+    """Load tokenizer and weights. Raises BaseModelError.
+
+    `dtype` defaults to float32 on a CPU and bfloat16 on a GPU, `device` to the GPU where there is one.
+    """
+    device = device or best_device()
+    dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    tokenizer = load_tokenizer(spec)
+    model: PreTrainedModel = _load(
+        spec, AutoModelForCausalLM.from_pretrained, dtype=dtype, use_safetensors=True, low_cpu_mem_usage=True
+    )
+    model.eval().requires_grad_(False).to(device)
+    # Sampling belongs to the chat alone; a base's own defaults would mix with it unseen.
+    model.generation_config = GenerationConfig(
+        eos_token_id=model.generation_config.eos_token_id if model.generation_config else None,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Base(spec, model, tokenizer, identify(spec, model, tokenizer))
+
+
+def best_device() -> str:
+    """`cuda` where a GPU is usable, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def identify(spec: BaseSpec, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
+    """The identity of a loaded base."""
+    config = {key: value for key, value in model.config.to_dict().items() if key not in _VOLATILE}
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    return BaseIdentity(
+        name=spec.folder.name if spec.folder is not None else spec.name,
+        revision=getattr(model.config, "_commit_hash", None) or spec.revision,
+        config=fingerprint(json.dumps(config, sort_keys=True, default=str)),
+        tokenizer=fingerprint(vocabulary),
+        template=fingerprint(str(tokenizer.chat_template)),
+        weights=weights_fingerprint(spec.folder) if spec.folder is not None else None,
+    )
+
+
+def _load(spec: BaseSpec, loader: Any, **options: Any) -> Any:
+    try:
+        return loader(
+            spec.source, revision=spec.revision or "main", trust_remote_code=spec.trust_remote_code, **options
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise BaseModelError(_reason(spec, error)) from error
+
+
+def _reason(spec: BaseSpec, error: Exception) -> str:
+    text = one_line(str(error), 240)
+    named = spec.name if spec.revision is None else f"{spec.name}@{spec.revision}"
+    if "trust_remote_code" in text:
+        return (
+            f"the base '{named}' wants to run code of its own; read that code, then add --trust-remote-code, "
+            "or choose a base that transformers knows"
+        )
+    if spec.folder is not None:
+        return f"the base in '{named}' cannot be loaded: {text}; give a folder with config, tokenizer and safetensors"
+    return (
+        f"the base '{named}' is neither a folder here nor to be had from the hub: {text}; check the spelling and the "
+        f"network, or fetch it once with 'hf download {spec.name}' and work offline from then on"
+    )

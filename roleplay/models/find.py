@@ -1,0 +1,29 @@
+"""Which adapter answers for a character: the newest finished run's, else the shipped one."""
+
+import json
+from pathlib import Path
+
+from roleplay.models.adapter import read_passport
+from roleplay.paths import Home, recover_folder, shipped
+
+
+def adapter_folders(home: Home, character: str, which: str = "best") -> list[Path]:
+    """Folders that hold an adapter of `character`, the one to use first; `which` is `best` or `last`."""
+    found: list[Path] = []
+    runs = home.runs / character
+    if runs.is_dir():
+        finished = [run for run in runs.iterdir() if (run / "summary.json").is_file()]
+        for run in sorted(finished, key=lambda run: (run / "summary.json").stat().st_mtime, reverse=True):
+            recover_folder(run / "adapter" / which)
+            found.append(run / "adapter" / which)
+    found.append(shipped() / "data" / "adapters" / character / which)
+    return [folder for folder in found if folder.is_dir()]
+
+
+def base_of_adapter(folder: Path) -> str:
+    """The base to load for an adapter: as its run named it, else as its passport does. Raises AdapterError."""
+    try:
+        config = json.loads((folder.parents[1] / "run.json").read_text(encoding="utf-8"))
+        return str(config["base_source"])
+    except (OSError, ValueError, KeyError):
+        return read_passport(folder).base.name

@@ -1,0 +1,1 @@
+"""From dataset to adapter: presets, runs, the loop, pictures."""

@@ -1,0 +1,36 @@
+"""The loss picture of a run: training and held-out loss by step, the best step marked."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from roleplay.paths import write_file
+
+_INK, _TRAIN, _HELDOUT, _BEST = "#333a44", "#9aa7b8", "#2f6f9f", "#c2543c"
+
+
+def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> None:
+    """Write a PNG; nothing is drawn where nothing was logged yet."""
+    from matplotlib.figure import Figure
+
+    train = [(entry["step"], entry["loss"]) for entry in metrics if "loss" in entry]
+    heldout = [(entry["step"], entry["eval_loss"]) for entry in metrics if "eval_loss" in entry]
+    if not train and not heldout:
+        return
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    if train:
+        axes.plot(*zip(*train, strict=True), color=_TRAIN, linewidth=1.2, label="training")
+    if heldout:
+        axes.plot(*zip(*heldout, strict=True), color=_HELDOUT, linewidth=2, marker="o", markersize=3, label="held-out")
+        step, loss = min(heldout, key=lambda pair: pair[1])
+        axes.scatter([step], [loss], s=70, color=_BEST, zorder=3, label=f"best: {loss:.3f} at step {step}")
+    axes.set(xlabel="optimizer step", ylabel="loss (nats per trained token)", ylim=(0, None))
+    axes.set_title(title, loc="left", color=_INK, fontsize=11)
+    axes.grid(axis="y", color="#e4e8ee")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_file(path, buffer.getvalue())

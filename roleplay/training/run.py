@@ -1,0 +1,194 @@
+"""One training: a folder with configuration, metrics, checkpoints, adapters, and a summary when it is done.
+
+runs/yui/2026-05-01-quick/
+    run.json          settings with sources, base, card, dataset, environment, decisions; written first
+    card.yaml         the card as it was
+    metrics.jsonl     one line a log entry
+    loss.png          training and held-out loss
+    checkpoints/      what --resume goes on from
+    adapter/best      lowest held-out loss
+    adapter/last      the newest saved step
+    summary.json      written last: the run is finished
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from roleplay.errors import RunError, StorageError
+from roleplay.models.base import BaseIdentity
+from roleplay.paths import Home, shown, storing, write_file
+from roleplay.text import did_you_mean, one_line
+from roleplay.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What the machine decided; a resumed run keeps it."""
+
+    device: str
+    """`cpu` or `cuda`."""
+    precision: str
+    """`float32` or `bfloat16`."""
+    threads: int
+    """CPU threads of torch."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's result."""
+
+    character: str
+    """Name of the card."""
+    preset: str
+    """Preset underneath the settings."""
+    settings: Settings
+    """Values in force."""
+    sources: dict[str, str]
+    """Where each value came from."""
+    base: BaseIdentity
+    """The base."""
+    base_source: str
+    """The base as it was named: `pocket`, a folder or a hub id with revision."""
+    card: str
+    """Hash of the card file."""
+    dataset: str
+    """Hash of dialogues and split."""
+    targets: str
+    """Where the adapter sits."""
+    decisions: Decisions
+    """What the machine decided."""
+    environment: dict[str, str]
+    """Versions of Python and libraries."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder."""
+
+    folder: Path
+    """`runs/<character>/<name>`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.folder.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether the summary was written."""
+        return (self.folder / "summary.json").is_file()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the Trainer's checkpoints lie."""
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """JSON lines of everything logged."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def picture(self) -> Path:
+        """The loss picture."""
+        return self.folder / "loss.png"
+
+    def adapter(self, which: str) -> Path:
+        """Folder of the `best` or `last` adapter."""
+        return self.folder / "adapter" / which
+
+    def write_config(self, config: RunConfig, card_text: str) -> None:
+        """Write what decides the run, first of all."""
+        value = asdict(config) | {"settings": config.settings.model_dump()}
+        write_file(self.folder / "card.yaml", card_text)
+        write_file(self.folder / "run.json", json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_config(self) -> RunConfig:
+        """Read it back. Raises RunError where it is missing or damaged."""
+        path = self.folder / "run.json"
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            value["settings"] = Settings.model_validate(value["settings"])
+            value["base"] = BaseIdentity(**value["base"])
+            value["decisions"] = Decisions(**value["decisions"])
+            return RunConfig(**value)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{shown(path)} is missing or damaged ({one_line(str(error))}); start a new run") from error
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write what came of the run; its existence means the run is finished."""
+        write_file(self.folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+
+    def read_summary(self) -> dict[str, Any]:
+        """What came of a finished run."""
+        value: dict[str, Any] = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
+        return value
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second run. Raises RunError while another process has it."""
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / ".lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise RunError(
+                    f"another process is training in {shown(self.folder)}; wait for it, stop it, or choose another "
+                    "name with --run"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def runs_of(home: Home, character: str) -> list[Run]:
+    """Runs of a character, the newest first."""
+    folder = home.runs / character
+    if not folder.is_dir():
+        return []
+    found = [Run(path) for path in folder.iterdir() if (path / "run.json").is_file()]
+    return sorted(found, key=lambda run: (run.folder / "run.json").stat().st_mtime, reverse=True)
+
+
+def new_run(home: Home, character: str, name: str | None, preset: str) -> Run:
+    """A folder for a new run. Raises RunError where `name` is taken, StorageError where it cannot be made."""
+    folder = home.runs / character
+    if name is not None:
+        if not name or name.startswith(".") or "/" in name or "\\" in name:
+            raise RunError(f"'{one_line(name)}' is no name for a run; use letters, digits, '-' and '_'")
+        if (folder / name / "run.json").exists():
+            raise RunError(
+                f"the run {shown(folder / name)} exists; go on with --resume --run {name}, or choose another name"
+            )
+        return Run(folder / name)
+    stem = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{preset}"
+    candidates = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 1000))
+    for candidate in candidates:
+        if not (folder / candidate).exists():
+            return Run(folder / candidate)
+    raise StorageError(f"{shown(folder)} is full of runs called {stem}; remove some")
+
+
+def resumable_run(home: Home, character: str, name: str | None) -> Run:
+    """The run to go on with: `name`, else the newest unfinished one. Raises RunError where there is none."""
+    runs = runs_of(home, character)
+    if name is not None:
+        for run in runs:
+            if run.name == name:
+                if run.finished:
+                    raise RunError(f"the run {name} is finished; there is nothing to resume, start a new one")
+                return run
+        raise RunError(f"there is no run '{name}' of {character}; {did_you_mean(name, [r.name for r in runs])}")
+    unfinished = [run for run in runs if not run.finished]
+    if not unfinished:
+        raise RunError(f"{character} has no unfinished run to resume; leave --resume out to start one")
+    return unfinished[0]

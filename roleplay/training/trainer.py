@@ -1,0 +1,102 @@
+"""`transformers.Trainer`, subclassed at its seams: order, held-out loss, checkpoints that are whole or absent."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import Trainer
+
+from roleplay.dataset.build import Corpus, Row
+from roleplay.dataset.sample import Sample
+from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right
+from roleplay.paths import storing
+
+_KEPT_CHECKPOINTS = 2
+
+
+class EpochRows(Dataset[Sample]):
+    """The rows of the epoch at hand; the data loader announces each epoch through `set_epoch`."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.rows: list[Row] = []
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw order and prefixes of `epoch`."""
+        self.rows = self.corpus.epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.corpus.sample(self.rows[index])
+
+
+class PersonaTrainer(Trainer):
+    """Trains the adapter on `corpus`; the best one by held-out loss goes to `save_best` as soon as it is known."""
+
+    def __init__(
+        self, *, corpus: Corpus, heldout: Sequence[Sample], pad: int, save_best: Callable[[], None], **options: Any
+    ) -> None:
+        super().__init__(
+            train_dataset=EpochRows(corpus),
+            data_collator=lambda samples: pad_right(samples, pad),
+            **options,
+        )
+        self.heldout, self.pad, self.save_best = heldout, pad, save_best
+        self._staging: str | None = None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        return SequentialSampler(train_dataset or self.train_dataset)
+
+    def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
+        """Held-out loss in nats per trained token, exact over all held-out samples."""
+        self.model.eval()
+        with self.compute_loss_context_manager():
+            metrics = {"eval_loss": mean_loss(likelihoods(self.model, self.heldout, self.pad))}
+        self.model.train()
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        is_best = bool(super()._determine_best_metric(metrics, trial))
+        if is_best:
+            self.save_best()
+        return is_best
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return self._staging or str(super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """Write under a temporary name, flush, rename: a checkpoint that can be seen is whole."""
+        output = Path(self.args.output_dir)
+        name = f"checkpoint-{self.state.global_step}"
+        staging = output / ".writing"
+        self._staging = str(staging)
+        try:
+            with storing(output / name):
+                shutil.rmtree(staging, ignore_errors=True)
+                super()._save_checkpoint(model, trial)
+                for path in staging.rglob("*"):
+                    if path.is_file():
+                        with path.open("rb") as file:
+                            os.fsync(file.fileno())
+                shutil.rmtree(output / name, ignore_errors=True)
+                (staging / name).rename(output / name)
+        finally:
+            self._staging = None
+            shutil.rmtree(staging, ignore_errors=True)
+        for old in checkpoints(output)[:-_KEPT_CHECKPOINTS]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Whole checkpoints in `folder`, the oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return sorted(found, key=lambda path: int(path.name.rsplit("-", 1)[1]))

@@ -1,0 +1,49 @@
+"""What every test shares: an isolated home, no network, a real tokenizer, the way to third-party fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from transformers import PreTrainedTokenizerFast
+
+from roleplay.paths import Home
+from roleplay.pocket.tokenizer import train_tokenizer
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
+
+_QUIET = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("quick", max_examples=25, derandomize=True, **_QUIET)
+settings.register_profile("soak", max_examples=2000, **_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+SENTENCES = (
+    "Good morning, did you sleep well? I read a book about moles.",
+    "小声一点哦，学长。逗号刚睡着，就在你的椅子上。",
+    "system user assistant model You are a helpful assistant.",
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home of the test's own; nothing of the person's is read or written."""
+    root = tmp_path / "home"
+    monkeypatch.setenv("ROLEPLAY_HOME", str(root))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return Home(root)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party fixtures; a test that needs it is skipped where it is absent."""
+    beside = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("ROLEPLAY_SHARED") or beside)
+    if not (folder / "fixtures").is_dir():
+        pytest.skip(f"no third-party fixtures in {folder}; set ROLEPLAY_SHARED to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chatml_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer of `pocket`, trained on three sentences: every byte, ChatML control tokens, few merges."""
+    return train_tokenizer(SENTENCES, vocab_size=340, context=1024)
