@@ -64,7 +64,7 @@ def corpus_folders(card_path: Path) -> list[Path]:
 
 def resolve_corpus(card_path: Path, entry: CorpusEntry) -> Path:
     """The file a checked corpus entry names."""
-    return next(path for path in _candidates(card_path, entry.path) if path.exists())
+    return next(path for path in _candidates(card_path, entry.path) if os.path.isfile(path))
 
 
 def _candidates(card_path: Path, name: str) -> list[Path]:

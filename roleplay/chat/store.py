@@ -119,7 +119,10 @@ class ChatStore:
                 "JOIN line ON turns.id = line.id ORDER BY depth DESC",
                 (turn,),
             ).fetchall()
-        return [StoredTurn(*row[:5], tuple(json.loads(row[5])), row[6]) for row in rows]
+        return [
+            StoredTurn(number, parent, role, text, lane, tuple(json.loads(prefixes)), stopped)
+            for number, parent, role, text, lane, prefixes, stopped in rows
+        ]
 
     def newest_turn(self, chat: int) -> int | None:
         """Number of the turn added last to `chat`."""

@@ -75,11 +75,11 @@ def check_cards(
     from roleplay.cards.find import find_cards, open_card
     from roleplay.cards.load import resolve_corpus
     from roleplay.corpora.native import read_native
-    from roleplay.errors import FileFaults
+    from roleplay.errors import Fault, FileFaults
     from roleplay.paths import find_home
 
     home = find_home()
-    faults = []
+    faults: list[Fault] = []
     names = names or list(find_cards(home))
     for name in names:
         try:

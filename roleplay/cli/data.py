@@ -1,8 +1,13 @@
 """`roleplay data`: build a dataset and look at it."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from roleplay.cli.output import emit, emit_json, emit_painted, say
+from roleplay.cli.output import colours, emit, emit_json, emit_painted, say
+
+if TYPE_CHECKING:
+    from roleplay.dataset.build import Corpus
 
 app = typer.Typer(help="Build a character's dataset and look at it.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,7 +42,8 @@ def build(
         return
     for part in counts.corpora:
         emit(
-            f"{part.kind:<9} {part.dialogues:>5} dialogues {part.samples:>5} samples {part.heldout:>4} held out  {part.path}"
+            f"{part.kind:<9} {part.dialogues:>5} dialogues {part.samples:>5} samples {part.heldout:>4} held out  "
+            f"{part.path}"
         )
     emit(
         f"{counts.samples} samples, {counts.tokens} tokens, {counts.trained_tokens} trained, "
@@ -64,7 +70,7 @@ def show(
 
     corpus = _corpus(name, base, max_length, seed, trust_remote_code)
     rows = (corpus.heldout() if heldout else corpus.epoch(epoch))[:samples]
-    if not as_json:
+    if not as_json and colours():
         emit_painted([(f"{kind}  ", style) for kind, style in _STYLES.items()])
     for row in rows:
         parts = segments(corpus.voice, corpus.sample(row), row.active)
@@ -73,10 +79,14 @@ def show(
             emit_json({"source": row.unit.dialogue.source, "prefixes": list(row.active), "segments": listed})
             continue
         emit_painted([(f"\n── {row.unit.dialogue.source} [{', '.join(row.active)}]", "2")])
-        emit_painted([(part.text, _STYLES[part.kind]) for part in parts])
+        if colours():
+            emit_painted([(part.text, _STYLES[part.kind]) for part in parts])
+            continue
+        for part in parts:
+            emit(f"{part.kind:<8}| " + part.text.replace("\n", "⏎"))
 
 
-def _corpus(name, base, max_length, seed, trust_remote_code):  # type: ignore[no-untyped-def]
+def _corpus(name: str, base: str | None, max_length: int, seed: int, trust_remote_code: bool) -> "Corpus":
     from roleplay.cards.find import open_card
     from roleplay.dataset.build import build_corpus
     from roleplay.dataset.render import make_renderer

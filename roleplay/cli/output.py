@@ -1,6 +1,7 @@
 """stdout is data, stderr is talk."""
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -30,16 +31,14 @@ def complain(text: str) -> None:
     say(f"error: {text}")
 
 
-def paint(text: str, code: str) -> str:
-    """`text` in an ANSI style where standard output is a terminal; clean it first."""
-    import os
-
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\x1b[{code}m{text}\x1b[0m"
+def colours() -> bool:
+    """Whether standard output shows ANSI styles."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def emit_painted(parts: list[tuple[str, str]]) -> None:
     """A line of (text, ANSI style) parts; an empty style is plain."""
-    sys.stdout.write("".join(paint(clean(text), code) if code else clean(text) for text, code in parts) + "\n")
+    painted = colours()
+    line = [f"\x1b[{code}m{clean(text)}\x1b[0m" if code and painted else clean(text) for text, code in parts]
+    sys.stdout.write("".join(line) + "\n")
     sys.stdout.flush()

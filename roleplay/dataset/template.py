@@ -34,7 +34,7 @@ class TemplateTraits:
     default_system: str
     """The template's own system prompt, empty where it has none."""
     default_head: str
-    """What a rendering without system turn begins with because of that prompt; cut off unless it is switched on."""
+    """The system turn that a rendering without one begins with; cut off unless the prompt in it is switched on."""
     kept_head: str
     """What stays of `default_head`: the beginning-of-text token."""
 
@@ -135,16 +135,16 @@ def _default_system(tokenizer: PreTrainedTokenizerBase, base: str, with_system: 
 
     with_system:  opening SYSTEM closing user…
     base:         opening DEFAULT closing user…     (or just user…, where the template has none)
+
+    DEFAULT is empty where the template writes into every system turn, as Llama 3.1 does with its dates.
     """
     opening = with_system[: with_system.index(_SYSTEM)]
     closing = with_system[with_system.index(_SYSTEM) + len(_SYSTEM) : with_system.index(_USER)]
     before = base[: base.index(_USER)]
-    if not (opening and before.startswith(opening) and before.endswith(closing)):
+    spans = _special_spans(tokenizer, closing)
+    if not spans or not before.startswith(opening) or not before[len(opening) :].endswith(closing):
         return "", "", ""
     default = before[len(opening) : len(before) - len(closing)]
-    spans = _special_spans(tokenizer, closing)
-    if not default.strip() or not spans:
-        return "", "", ""
     # The system turn ends with the first special token of `closing`; what begins the user turn is the next one. A token
     # on its own begins the user turn if nothing else names the speaker.
     (start, stop), *others = spans

@@ -1,6 +1,7 @@
 """Load a base's tokenizer and weights, and say exactly which base it is."""
 
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from roleplay.errors import BaseModelError
 from roleplay.models.spec import BaseSpec, weights_fingerprint
@@ -95,6 +97,7 @@ def load_base(spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str |
 
     `dtype` defaults to float32 on a CPU and bfloat16 on a GPU, `device` to the GPU where there is one.
     """
+    quieten()
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     tokenizer = load_tokenizer(spec)
@@ -108,6 +111,13 @@ def load_base(spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str |
         pad_token_id=tokenizer.pad_token_id,
     )
     return Base(spec, model, tokenizer, identify(spec, model, tokenizer))
+
+
+def quieten() -> None:
+    """Keep the libraries' bars, hints and notices of renamed attributes off the person's screen."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)\.")
 
 
 def best_device() -> str:

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from roleplay.corpora.native import read_native
 from roleplay.pocket.tokenizer import END_OF_TEXT
 
 Messages = list[dict[str, str]]
+
+OWN_CHATS = "own_chats"
+"""The dialogues written for `pocket`, in the checkout."""
 
 LANGUAGES = {
     "zh": ["zh_chat_counselling", "zh_chat_misc"],
@@ -53,8 +56,9 @@ UNFIT = ("自杀", "自残", "猥亵", "强奸", "性侵", "性交", "[name", "[
 
 def read_source(folder: Path, chats: Path, name: str) -> list[str | Messages]:
     """Rows of a source: plain text, or the messages of one chat."""
-    if name == "own_chats":
-        return [_own_messages(entry) for path in sorted(chats.glob("*.yaml")) for entry in _entries(path)]
+    if name == OWN_CHATS:
+        dialogues = [d for path in sorted(chats.glob("*.yaml")) for d in read_native(path, allow_system=True)]
+        return [[{"role": turn.role, "content": turn.text} for turn in dialogue.turns] for dialogue in dialogues]
     rows: list[str | Messages] = []
     with lzma.open(folder / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
         for line in lines:
@@ -63,16 +67,6 @@ def read_source(folder: Path, chats: Path, name: str) -> list[str | Messages]:
             row = json.loads(line)
             rows.append(row["text"] if "text" in row else row["messages"])
     return rows
-
-
-def _entries(path: Path) -> list[list[dict[str, str]]]:
-    entries: list[list[dict[str, str]]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return entries
-
-
-def _own_messages(entry: list[dict[str, str]]) -> Messages:
-    roles = {"system": "system", "user": "user", "char": "assistant"}
-    return [{"role": roles[key], "content": str(text)} for turn in entry for key, text in turn.items()]
 
 
 def is_heldout(row: str | Messages) -> bool:
@@ -128,7 +122,7 @@ def stage_matrix(
     total = sum(mixture.values())
     blocks = []
     for name, share in mixture.items():
-        rows = [row for row in read_source(folder, chats, name) if name == "own_chats" or not is_heldout(row)]
+        rows = [row for row in read_source(folder, chats, name) if name == OWN_CHATS or not is_heldout(row)]
         wanted = int(tokens * share / total) // sequence * sequence
         texts = _forever(rows, tokenizer, random.Random(f"{seed}/{name}"))
         blocks.append(pack(texts, tokenizer, wanted).reshape(-1, sequence))

@@ -24,11 +24,12 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 
 from roleplay.pocket.config import Recipe, Shape, Stage, load_recipe
-from roleplay.pocket.mixture import heldout_matrix, stage_matrix, tokenizer_texts
+from roleplay.pocket.mixture import OWN_CHATS, heldout_matrix, stage_matrix, tokenizer_texts
 from roleplay.pocket.optimizer import MuonAdamW
 from roleplay.pocket.tokenizer import load_tokenizer, train_tokenizer
 
 HELDOUT_TOKENS = 16_384
+CHATS = "data/pocket/chats"
 
 
 class Rows(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
@@ -104,7 +105,7 @@ def run_stage(
     steps = -(-stage.tokens // recipe.tokens_per_step)
     matrix = stage_matrix(
         text,
-        work_chats(),
+        Path(CHATS),
         stage.mixture,
         tokenizer,
         sequence=stage.sequence,
@@ -151,11 +152,6 @@ def run_stage(
     trainer.save_model(str(folder / "final"))
 
 
-def work_chats() -> Path:
-    """The dialogues written for `pocket`, in the checkout."""
-    return Path("data/pocket/chats")
-
-
 def main() -> None:
     """Tokenizer, then every stage that has no final model yet."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -167,7 +163,7 @@ def main() -> None:
     recipe = load_recipe(chosen.recipe)
     chosen.work.mkdir(parents=True, exist_ok=True)
     if not (chosen.work / "tokenizer" / "tokenizer.json").exists():
-        sources = sorted({name for stage in recipe.stages for name in stage.mixture} - {"own_chats"})
+        sources = sorted({name for stage in recipe.stages for name in stage.mixture} - {OWN_CHATS})
         texts = tokenizer_texts(chosen.text, sources, recipe.tokenizer_megabytes, recipe.seed)
         train_tokenizer(texts, recipe.shape.vocab_size, recipe.shape.context).save_pretrained(chosen.work / "tokenizer")
     tokenizer = load_tokenizer(chosen.work / "tokenizer")

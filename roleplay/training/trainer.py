@@ -45,6 +45,7 @@ class PersonaTrainer(Trainer):
     ) -> None:
         super().__init__(
             train_dataset=EpochRows(corpus),
+            eval_dataset=list(heldout) or None,
             data_collator=lambda samples: pad_right(samples, pad),
             **options,
         )
@@ -61,7 +62,7 @@ class PersonaTrainer(Trainer):
             metrics = {"eval_loss": mean_loss(likelihoods(self.model, self.heldout, self.pad))}
         self.model.train()
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:

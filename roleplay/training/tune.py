@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.utils import logging as transformers_logging
 
 from roleplay.cards.load import CardFile
 from roleplay.dataset.build import Corpus, build_corpus
@@ -71,8 +70,6 @@ def prepare(run: Run, card_file: CardFile, spec: BaseSpec, resolved: Resolved, f
 
     Raises RunError where card, dataset or base are no longer those of `former`, and every error of loading.
     """
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     settings = former.settings if former else resolved.settings
     decisions = former.decisions if former else decide(settings)
     if decisions.device == "cuda" and not torch.cuda.is_available():
@@ -153,7 +150,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
         interrupt.release()
     done = trainer.state.global_step >= trainer.state.max_steps
     _save(job, trainer, "last", _newest(read_metrics(run.metrics), "eval_loss"))
-    draw_losses(read_metrics(run.metrics), f"{job.card_file.card.display_name} · {run.name}", run.picture)
+    draw_losses(read_metrics(run.metrics), f"{job.config.character}: {run.name}", run.picture)
     if not done:
         return {"finished": False, "run": run.name, "folder": str(run.folder), "step": trainer.state.global_step}
     summary = _summary(job, trainer, time.monotonic() - began)

@@ -1,0 +1,45 @@
+# Two commands do everything by themselves: `make demo` and `make test`. Nothing is assumed but Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check soak bench reship clean
+
+demo: $(STAMP)
+	@$(BIN)/roleplay demo yui
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+# The full counts that the issues name; takes longer than a coffee.
+soak: $(STAMP)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "soak or not soak"
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench
+
+# A new pocket makes adapters, tables and pictures stale: all of them are made again, to be committed together.
+reship: $(STAMP)
+	$(BIN)/python -m roleplay.pocket.pretrain
+	$(BIN)/python -m roleplay.pocket.ship
+	$(BIN)/python -m roleplay.pocket.adapters
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("roleplay needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@echo "installing into $(VENV) (once; a few minutes) …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)

@@ -1,0 +1,70 @@
+"""Make the adapters that ship: train each character on `pocket` and put best and last, in bf16, into `data/adapters/`."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from roleplay.cards.find import open_card
+from roleplay.models.adapter import WEIGHTS
+from roleplay.paths import Home, new_folder
+from roleplay.training.run import runs_of
+from roleplay.training.start import Start, load, plan_new, plan_resume
+from roleplay.training.tune import train
+from roleplay.training.watch import Progress
+
+CHARACTERS = ("yui",)
+PRESET = "pocket"
+_KEPT = ("metrics.jsonl", "loss.png")
+
+
+def make_adapter(name: str, home: Home) -> dict[str, Any]:
+    """Train `name` with the preset `pocket`, going on with an unfinished run; returns the run's summary."""
+    start = Start(open_card(name, home), None, PRESET, {}, None)
+    unfinished = [run for run in runs_of(home, name) if not run.finished]
+    plan = plan_resume(home, start) if unfinished else plan_new(home, start)
+    with plan.run.locked():
+        return train(load(plan, start), resume=bool(unfinished), report=_tell, say=_say)
+
+
+def ship_adapter(run: Path, target: Path) -> None:
+    """Copy a finished run's adapters, weights in bfloat16, with metrics and picture."""
+    with new_folder(target) as fresh:
+        for which in ("best", "last"):
+            shutil.copytree(run / "adapter" / which, fresh / which)
+            weights = load_file(fresh / which / WEIGHTS)
+            halved = {key: tensor.to(torch.bfloat16) for key, tensor in weights.items()}
+            save_file(halved, fresh / which / WEIGHTS, metadata={"format": "pt"})
+        for kept in _KEPT:
+            shutil.copy(run / kept, fresh / kept)
+
+
+def _tell(progress: Progress) -> None:
+    if progress.step % 50 == 0 and progress.loss is not None:
+        _say(f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} held-out {progress.heldout or 0:.3f}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def main() -> None:
+    """Train and ship every character that ships."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("build/adapters"), help="home of the runs")
+    parser.add_argument("--target", type=Path, default=Path("data/adapters"))
+    chosen = parser.parse_args()
+    home = Home(chosen.work.absolute())
+    for name in CHARACTERS:
+        summary = make_adapter(name, home)
+        if not summary["finished"]:
+            sys.exit("stopped; run it again to go on")
+        ship_adapter(Path(summary["folder"]), chosen.target / name)
+
+
+if __name__ == "__main__":
+    main()
