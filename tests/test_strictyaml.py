@@ -159,6 +159,8 @@ def test_nesting_that_a_person_could_write_is_read(read: Read) -> None:
     for _ in range(31):
         (value,) = value
     assert value == []
+    with pytest.raises(FileFaults, match=r"a\.yaml:1: is nested more than 32 deep"):
+        read("[" * 33 + "]" * 33)
 
 
 def test_keys_in_messages_cannot_steer_a_terminal(read: Read) -> None:

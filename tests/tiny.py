@@ -33,9 +33,7 @@ def tiny_llama(tokenizer: PreTrainedTokenizerBase, *, seed: int = 0, context: in
         return LlamaForCausalLM(config).eval()
 
 
-def save_tiny_base(
-    folder: Path, tokenizer: PreTrainedTokenizerBase, *, seed: int = 0, context: int = CONTEXT
-) -> Path:
+def save_tiny_base(folder: Path, tokenizer: PreTrainedTokenizerBase, *, seed: int = 0, context: int = CONTEXT) -> Path:
     """Save a tiny llama beside `tokenizer`; `seed` decides its weights. Returns the folder."""
     tiny_llama(tokenizer, seed=seed, context=context).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

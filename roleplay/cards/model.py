@@ -20,7 +20,7 @@ Filled = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, mi
 class CardPart(BaseModel):
     """What every part of a card shares: unknown keys are faults, values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Prefix(CardPart):
@@ -74,7 +74,7 @@ class Generation(CardPart):
 class TrainingChoice(CardPart):
     """The card's wishes for training: a preset, and values that replace the preset's."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     preset: str | None = None
     """Name of a preset; overrides are checked where the preset is resolved."""

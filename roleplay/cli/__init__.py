@@ -1,5 +1,6 @@
 """The command line: a file per command; each parses, calls one function below, and prints."""
 
+import io
 import sys
 
 import typer
@@ -40,6 +41,8 @@ def _root(
 
 def main() -> None:
     """Run a command; exit status 0 done, 1 a named error, 2 wrong usage, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a stream may know ASCII alone
     try:
         app()
     except UsageError as error:

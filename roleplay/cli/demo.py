@@ -20,9 +20,11 @@ def demo(
     seed: int = typer.Option(7, "--seed", help="Seed of the replies."),
 ) -> None:
     """Train NAME, then answer five held-out questions in four lanes. A finished run of the same card is used again."""
+    from dataclasses import replace
+
     from roleplay.cards.find import open_card
     from roleplay.paths import find_home, shown
-    from roleplay.training.start import Start, equal_run, load, plan_new
+    from roleplay.training.start import Start, equal_run, load, plan_new, plan_resume
 
     home = find_home()
     start = Start(open_card(name, home), None, preset, {}, None)
@@ -34,7 +36,11 @@ def demo(
         say(f"using the run of before in {shown(former.folder)}; remove that folder to train again")
         summary = former.read_summary()
     else:
-        summary = _train(job, former)
+        if former is not None:
+            start = replace(start, preset=None, run=former.name)
+            job = load(plan_resume(home, start), start)
+        with job.run.locked():
+            summary = tune(job, resume=former is not None)
     if not summary["finished"]:
         say("stopped and saved; run the same command to go on")
         raise typer.Exit(130)
@@ -43,15 +49,6 @@ def demo(
     emit_bits(summary["heldout_bits_per_character"])
     emit(f"adapter  {summary['adapter']}\npicture  {summary['picture']}")
     emit(f'go on talking:  roleplay chat {name} --say "…"')
-
-
-def _train(job: "Job", former: Any) -> dict[str, Any]:
-    from dataclasses import replace
-
-    if former is not None:
-        job = replace(job, run=former)
-    with job.run.locked():
-        return tune(job, resume=former is not None)
 
 
 def _talk(name: str, summary: dict[str, Any], job: "Job", seed: int) -> None:

@@ -15,8 +15,9 @@ def emit(text: str = "", *, end: str = "\n") -> None:
 
 
 def emit_json(value: Any) -> None:
-    """One JSON value on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    """One JSON value on one line; what JSON lets through and could steer a terminal is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    sys.stdout.write("".join(char if clean(char) else f"\\u{ord(char):04x}" for char in text) + "\n")
     sys.stdout.flush()
 
 

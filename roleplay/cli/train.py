@@ -109,8 +109,9 @@ def emit_summary(summary: dict[str, Any]) -> None:
 
     if summary["finished"]:
         loss, best = summary["training_loss"], summary["best_heldout_loss"]
-        told = "" if best is None else f", held-out {best:.3f} at step {summary['best_step']}"
-        emit(f"{summary['steps']} steps in {summary['seconds']:.0f} s: training loss {loss:.3f}{told}")
+        told = "" if loss is None else f", training loss {loss:.3f}"
+        told += "" if best is None else f", held-out {best:.3f} at step {summary['best_step']}"
+        emit(f"{summary['steps']} steps in {summary['seconds']:.0f} s{told}")
         emit_bits(summary["heldout_bits_per_character"])
         emit(f"adapter  {shown(Path(summary['adapter']))}")
         emit(f"picture  {shown(Path(summary['picture']))}")

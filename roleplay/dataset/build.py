@@ -95,6 +95,11 @@ class Corpus:
         return len(rows)
 
     @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence rendered so far; after `check`, of all."""
+        return max(len(sample.ids) for sample in self._samples.values())
+
+    @property
     def fingerprint(self) -> str:
         """Hash of every dialogue, its corpus and its split."""
         lines = [

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from roleplay.cards.prompt import fill
 from roleplay.dataset.unit import Unit, Voice
 from roleplay.errors import GateError
 from roleplay.text import one_line
@@ -39,9 +40,8 @@ def build_sample(voice: Voice, unit: Unit, active: Collection[str], limit: int) 
     trained = [False] * len(ids)
     for begin, end in spans:
         trained[begin:end] = [True] * (end - begin)
-    return Sample(
-        tuple(ids[:limit]), tuple(trained[:limit]), tuple(spans), sum(len(turns[i].text) for i in unit.answers)
-    )
+    characters = sum(len(fill(turns[i].text, voice.card)) for i in unit.answers)
+    return Sample(tuple(ids[:limit]), tuple(trained[:limit]), tuple(spans), characters)
 
 
 def check_sample(voice: Voice, unit: Unit, active: Collection[str], sample: Sample, limit: int) -> None:

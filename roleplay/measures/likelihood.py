@@ -1,7 +1,8 @@
 """How likely a model finds the character's answers: nats per token, bits per character."""
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,14 +70,33 @@ def pad_right(samples: Sequence[Sample], pad: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
+def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Negative log-likelihood of every label, in nats, zero where nothing is trained: (B, K).
+
+    Logits are computed only where some row has a label, which spares most of a batch that shares a long prefix: K is the
+    number of such positions. Training, held-out loss and evaluation all use this one function.
+    """
+    labels = batch["labels"][:, 1:]
+    keep = (labels != -100).any(dim=0).nonzero().squeeze(1)
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    if "logits_to_keep" in inspect.signature(_causal_model(model).forward).parameters:
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
+    else:
+        logits = model(**inputs, use_cache=False).logits[:, keep]
+    return torch.nn.functional.cross_entropy(
+        logits.float().transpose(1, 2), labels[:, keep], ignore_index=-100, reduction="none"
+    )
+
+
+def _causal_model(model: Any) -> Any:
+    """The transformers model inside whatever wraps it (peft, the Trainer's autocast)."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def _score(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
     batch = {name: tensor.to(model.device) for name, tensor in pad_right(samples, pad).items()}
-    labels = batch.pop("labels")[:, 1:]
     with torch.inference_mode():
-        logits = model(**batch, use_cache=False).logits[:, :-1]
-        losses = torch.nn.functional.cross_entropy(
-            logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
-        )
+        losses = token_losses(model, batch)
     return [
         Likelihood(float(loss.double().sum()), sample.trained_tokens, sample.characters)
         for loss, sample in zip(losses, samples, strict=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from roleplay.errors import AdapterError
@@ -20,6 +20,7 @@ PERSONA = "persona"
 
 WEIGHTS = "adapter_model.safetensors"
 PASSPORT = "roleplay.json"
+_MORE_THAN_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def _check_attached(tuned: PeftModel, targets: Targets) -> None:
 def save_adapter(tuned: PeftModel, folder: Path, passport: Passport, readme: str) -> None:
     """Write a plain peft folder that names its base without any path of this machine; whole or not at all."""
     with new_folder(folder) as fresh:
-        tuned.save_pretrained(str(fresh), safe_serialization=True)
+        # peft's own choice asks the hub, at every save, whether the vocabulary grew.
+        tuned.save_pretrained(str(fresh), safe_serialization=True, save_embedding_layers=False)
         config = json.loads((fresh / "adapter_config.json").read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = passport.base.name
         config["revision"] = passport.base.revision
@@ -88,7 +90,7 @@ def read_passport(folder: Path) -> Passport:
             f"{shown(folder)} has no {PASSPORT}: it was not made by roleplay, so nobody can tell its base; train one "
             "with 'roleplay train'"
         ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise AdapterError(f"{shown(folder / PASSPORT)} is damaged: {one_line(str(error))}; train again") from error
 
 
@@ -113,8 +115,10 @@ def load_adapter(base: Base, folder: Path) -> PeftModel:
     check_adapter(folder, base.identity)
     if not (folder / WEIGHTS).is_file():
         raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
-    config = _plain_lora(folder / "adapter_config.json", find_targets(base.model))
+    targets = find_targets(base.model)
+    config = _plain_lora(folder / "adapter_config.json", targets)
     try:
+        _check_weights(folder / WEIGHTS, targets)
         tuned = PeftModel.from_pretrained(
             base.model, str(folder), adapter_name=PERSONA, config=config, is_trainable=False
         )
@@ -128,14 +132,15 @@ def load_adapter(base: Base, folder: Path) -> PeftModel:
 def _plain_lora(path: Path, targets: Targets) -> LoraConfig:
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kept = {key: value[key] for key in ("r", "lora_alpha")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        kept = {"r": int(value["r"]), "lora_alpha": float(value["lora_alpha"])}
+        wanted = sorted(str(name) for name in value["target_modules"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise AdapterError(f"{shown(path)} is missing or damaged: {one_line(str(error))}; train again") from error
-    wanted = value.get("target_modules")
-    if value.get("peft_type") != "LORA" or value.get("use_dora") or set(wanted or ()) != set(targets.names):
+    kinds = [str(value.get("peft_type")), *(key for key in _MORE_THAN_PLAIN if value.get(key))]
+    if kinds != ["LORA"] or wanted != sorted(targets.names):
         raise AdapterError(
-            f"{shown(path)} describes no plain LoRA on {', '.join(targets.names)} (seen: {value.get('peft_type')} on "
-            f"{one_line(str(wanted))}); lanes need one"
+            f"{shown(path)} describes no plain LoRA on {', '.join(targets.names)} (seen: {one_line(', '.join(kinds))} "
+            f"on {one_line(', '.join(wanted))}); lanes need one"
         )
     return LoraConfig(
         **kept,
@@ -147,6 +152,15 @@ def _plain_lora(path: Path, targets: Targets) -> LoraConfig:
         task_type="CAUSAL_LM",
         inference_mode=True,
     )
+
+
+def _check_weights(path: Path, targets: Targets) -> None:
+    """Both halves of every module and nothing else: peft would leave what is missing as it is, and skip the rest."""
+    with safe_open(path, framework="pt") as file:
+        found = set(file.keys())
+    expected = {f"base_model.model.{module}.lora_{half}.weight" for module in targets.modules for half in "AB"}
+    if found != expected:
+        raise ValueError(f"its weights are not those of q, k and v ({', '.join(sorted(found ^ expected))})")
 
 
 def adapter_parameters(tuned: PeftModel) -> int:

@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +15,14 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import cached_file, extract_commit_hash
 from transformers.utils import logging as transformers_logging
 
 from roleplay.errors import BaseModelError
 from roleplay.models.spec import BaseSpec, weights_fingerprint
 from roleplay.text import fingerprint, one_line
 
-_VOLATILE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "_commit_hash")
+_VOLATILE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class BaseIdentity:
     template: str
     """Hash of the chat template."""
     weights: str | None
-    """Fingerprint of the weights of a folder; `None` for a hub id, which its commit identifies."""
+    """Fingerprint of the files of weights; `None` where it is not known."""
 
     def differences(self, other: "BaseIdentity") -> list[str]:
         """Names of the parts that differ in what matters to an adapter."""
@@ -70,6 +72,8 @@ class Base:
 
 def load_tokenizer(spec: BaseSpec) -> PreTrainedTokenizerBase:
     """The tokenizer alone, without the weights. Raises BaseModelError."""
+    # First the configuration: without a network each of a tokenizer's many files is asked for, half a minute long.
+    _load(spec, AutoConfig.from_pretrained)
     tokenizer = _load(spec, AutoTokenizer.from_pretrained)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -101,16 +105,24 @@ def load_base(spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str |
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     tokenizer = load_tokenizer(spec)
-    model: PreTrainedModel = _load(
-        spec, AutoModelForCausalLM.from_pretrained, dtype=dtype, use_safetensors=True, low_cpu_mem_usage=True
+    model, loading = _load(
+        spec,
+        AutoModelForCausalLM.from_pretrained,
+        dtype=dtype,
+        use_safetensors=True,
+        low_cpu_mem_usage=True,
+        output_loading_info=True,
     )
+    if loading["missing_keys"]:  # transformers would answer with random weights in their place
+        missing = ", ".join(sorted(loading["missing_keys"]))
+        raise BaseModelError(f"the base '{_named(spec)}' lacks weights: {one_line(missing, 120)}; fetch all its files")
     model.eval().requires_grad_(False).to(device)
     # Sampling belongs to the chat alone; a base's own defaults would mix with it unseen.
     model.generation_config = GenerationConfig(
         eos_token_id=model.generation_config.eos_token_id if model.generation_config else None,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Base(spec, model, tokenizer, identify(spec, model, tokenizer))
+    return Base(spec, model, tokenizer, identify(spec, tokenizer))
 
 
 def quieten() -> None:
@@ -125,19 +137,31 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def identify(spec: BaseSpec, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
-    """The identity of a loaded base."""
-    config = {key: value for key, value in model.config.to_dict().items() if key not in _VOLATILE}
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    vocabulary = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+def identify(spec: BaseSpec, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
+    """The identity of a loaded base, from its files: what a library's version adds in memory plays no part."""
+    config_path = _file(spec, "config.json")
+    if config_path is None:
+        raise BaseModelError(f"the base '{_named(spec)}' has no config.json; fetch all its files")
+    config = json.loads(config_path.read_bytes())
+    vocabulary = _file(spec, "tokenizer.json")
     return BaseIdentity(
         name=spec.folder.name if spec.folder is not None else spec.name,
-        revision=getattr(model.config, "_commit_hash", None) or spec.revision,
-        config=fingerprint(json.dumps(config, sort_keys=True, default=str)),
-        tokenizer=fingerprint(vocabulary),
+        revision=None if spec.folder is not None else extract_commit_hash(str(config_path), None) or spec.revision,
+        config=fingerprint(json.dumps({k: v for k, v in config.items() if k not in _VOLATILE}, sort_keys=True)),
+        tokenizer=fingerprint(
+            vocabulary.read_bytes() if vocabulary is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+        ),
         template=fingerprint(str(tokenizer.chat_template)),
-        weights=weights_fingerprint(spec.folder) if spec.folder is not None else None,
+        weights=weights_fingerprint(config_path.parent),
     )
+
+
+def _file(spec: BaseSpec, name: str) -> Path | None:
+    """A small file of the base, in its folder or in the hub's cache, where a loaded base's files are."""
+    path = cached_file(
+        spec.source, name, revision=spec.revision or "main", _raise_exceptions_for_missing_entries=False
+    )
+    return Path(path) if path is not None else None
 
 
 def _load(spec: BaseSpec, loader: Any, **options: Any) -> Any:
@@ -145,14 +169,13 @@ def _load(spec: BaseSpec, loader: Any, **options: Any) -> Any:
         return loader(
             spec.source, revision=spec.revision or "main", trust_remote_code=spec.trust_remote_code, **options
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # files of strangers, read by several libraries, may raise anything
         raise BaseModelError(_reason(spec, error)) from error
 
 
 def _reason(spec: BaseSpec, error: Exception) -> str:
-    text = one_line(str(error), 240)
-    named = spec.name if spec.revision is None else f"{spec.name}@{spec.revision}"
-    if "trust_remote_code" in text:
+    text, named = one_line(str(error), 240), _named(spec)
+    if "trust_remote_code" in str(error):
         return (
             f"the base '{named}' wants to run code of its own; read that code, then add --trust-remote-code, "
             "or choose a base that transformers knows"
@@ -163,3 +186,7 @@ def _reason(spec: BaseSpec, error: Exception) -> str:
         f"the base '{named}' is neither a folder here nor to be had from the hub: {text}; check the spelling and the "
         f"network, or fetch it once with 'hf download {spec.name}' and work offline from then on"
     )
+
+
+def _named(spec: BaseSpec) -> str:
+    return one_line(spec.name if spec.revision is None else f"{spec.name}@{spec.revision}", 120)

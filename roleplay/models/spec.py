@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,14 @@ class BaseSpec:
 
 def parse_spec(text: str | None, *, trust_remote_code: bool = False) -> BaseSpec:
     """Read a base's name. Raises BaseModelError for a folder that is none."""
-    text = (text or POCKET).strip()
+    text = (text or "").strip() or POCKET
     if text == POCKET:
         folder = shipped() / "data" / "pocket"
         verify_pocket(folder)
         return BaseSpec(POCKET, folder, None)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    # os.path answers where a method of Path raises: unknown users, names too long for the system.
+    path = Path(os.path.expanduser(text))
+    if os.path.isdir(path):
         if not (path / "config.json").is_file():
             raise BaseModelError(
                 f"{shown(path)} is no model: it has no config.json; give the folder that save_pretrained wrote"
@@ -71,8 +73,10 @@ def verify_pocket(folder: Path) -> None:
             f"the shipped base is not in {shown(folder)}; install roleplay again, or make it with "
             "'python -m roleplay.pocket.pretrain'"
         )
-    for line in listing.read_text(encoding="utf-8").splitlines():
-        expected, name = line.split(maxsplit=1)
+    listed = [line.split(maxsplit=1) for line in listing.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if not listed or any(len(entry) != 2 for entry in listed):
+        raise BaseModelError(f"{shown(listing)} is damaged; install roleplay again")
+    for expected, name in listed:
         path = folder / name
         if not path.is_file():
             raise BaseModelError(f"{shown(path)} is missing; install roleplay again")
@@ -81,15 +85,24 @@ def verify_pocket(folder: Path) -> None:
 
 
 def weights_fingerprint(folder: Path) -> str:
-    """A hash of names, sizes and both ends of every safetensors file: tells two trainings of one shape apart.
+    """A hash of names, sizes and both ends of the files of weights: tells two trainings of one shape apart.
 
     A whole hash would take minutes for a large base.
     """
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in _weight_files(folder):
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(1 << 20)
             file.seek(max(0, size - (1 << 20)))
             digest.update(json.dumps([path.name, size]).encode() + head + file.read())
     return digest.hexdigest()
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Those that transformers reads; repositories may hold the weights once more under other names."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file() or not index.is_file():
+        return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+    names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return [folder / name for name in sorted(names)]

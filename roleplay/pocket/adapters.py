@@ -1,4 +1,4 @@
-"""Make the adapters that ship: train each character on `pocket` and put best and last, in bf16, into `data/adapters/`."""
+"""Make the adapters that ship: train each character on `pocket`, put best and last into `data/adapters/`."""
 
 import argparse
 import shutil

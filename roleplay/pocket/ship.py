@@ -1,4 +1,4 @@
-"""Put a pretrained `pocket` into `data/pocket/`: bf16 weights, tokenizer, hashes and a model card of measured numbers."""
+"""Put a pretrained `pocket` into `data/pocket/`: weights, tokenizer, hashes and a card of measured numbers."""
 
 import argparse
 import hashlib
@@ -18,7 +18,7 @@ from roleplay.generation.settings import Sampling
 from roleplay.models.base import load_base, quieten
 from roleplay.models.spec import POCKET, parse_spec
 from roleplay.paths import write_file
-from roleplay.pocket.config import Recipe, load_recipe
+from roleplay.pocket.config import Recipe, Stage, load_recipe
 from roleplay.pocket.mixture import LANGUAGES, is_heldout, read_source
 from roleplay.pocket.tokenizer import load_tokenizer
 
@@ -75,12 +75,7 @@ def card(recipe: Recipe, text: Path, metrics: Path) -> str:
         zh=bits["zh"],
         en=bits["en"],
         chats=_HELDOUT_CHATS,
-        stages="\n".join(
-            f"| {stage.name} | {stage.tokens / 1e6:.1f} M | {stage.sequence} | {stage.peak_lr:g} → {stage.final_lr:g} | "
-            + ", ".join(f"{name} {share:.0%}" for name, share in stage.mixture.items())
-            + " |"
-            for stage in recipe.stages
-        ),
+        stages="\n".join(_stage_row(stage) for stage in recipe.stages),
         replies="\n".join(_replies(Engine(base, None, [base.tokenizer.eos_token_id]))),
     )
 
@@ -115,11 +110,18 @@ def _curve(metrics: Path, recipe: Recipe) -> list[str]:
     for stage in recipe.stages:
         offsets[stage.name] = begun
         begun += stage.tokens
-    return [
-        f"| {stage} | {(offsets[stage] + step * recipe.tokens_per_step) / 1e6:.2f} M | {loss['zh']:.3f} | {loss['en']:.3f} |"
-        for (stage, step), loss in rows.items()
-        if step
-    ]
+    table = []
+    for (stage_name, step), loss in rows.items():
+        seen = (offsets[stage_name] + step * recipe.tokens_per_step) / 1e6
+        if step:
+            table.append(f"| {stage_name} | {seen:.2f} M | {loss['zh']:.3f} | {loss['en']:.3f} |")
+    return table
+
+
+def _stage_row(stage: Stage) -> str:
+    mixture = ", ".join(f"{name} {share:.0%}" for name, share in stage.mixture.items())
+    rates = f"{stage.peak_lr:g} → {stage.final_lr:g}"
+    return f"| {stage.name} | {stage.tokens / 1e6:.1f} M | {stage.sequence} | {rates} | {mixture} |"
 
 
 def _replies(engine: Engine) -> list[str]:

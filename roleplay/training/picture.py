@@ -24,8 +24,9 @@ def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> No
         axes.plot(*zip(*train, strict=True), color=_TRAIN, linewidth=1.2, label="training")
     if heldout:
         axes.plot(*zip(*heldout, strict=True), color=_HELDOUT, linewidth=2, marker="o", markersize=3, label="held-out")
-        step, loss = min(heldout, key=lambda pair: pair[1])
-        axes.scatter([step], [loss], s=70, color=_BEST, zorder=3, label=f"best: {loss:.3f} at step {step}")
+        if tuned := [(step, loss) for step, loss in heldout if step]:
+            step, loss = min(tuned, key=lambda pair: pair[1])
+            axes.scatter([step], [loss], s=70, color=_BEST, zorder=3, label=f"best: {loss:.3f} at step {step}")
     axes.set(xlabel="optimizer step", ylabel="loss (nats per trained token)", ylim=(0, None))
     axes.set_title(title, loc="left", color=_INK, fontsize=11)
     axes.grid(axis="y", color="#e4e8ee")

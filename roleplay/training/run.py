@@ -13,6 +13,7 @@ runs/yui/2026-05-01-quick/
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from roleplay.paths import Home, shown, storing, write_file
 from roleplay.text import did_you_mean, one_line
 from roleplay.training.settings import Settings
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
 
 @dataclass(frozen=True)
 class Decisions:
@@ -38,6 +41,8 @@ class Decisions:
     """`float32` or `bfloat16`."""
     threads: int
     """CPU threads of torch."""
+    attention: str
+    """`sdpa` or `eager`, names of transformers' attention implementations."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,9 @@ class Run:
             value["decisions"] = Decisions(**value["decisions"])
             return RunConfig(**value)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{shown(path)} is missing or damaged ({one_line(str(error))}); start a new run") from error
+            raise RunError(
+                f"{shown(path)} is missing or damaged ({one_line(str(error))}); start a new run, or remove that folder"
+            ) from error
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write what came of the run; its existence means the run is finished."""
@@ -163,8 +170,8 @@ def new_run(home: Home, character: str, name: str | None, preset: str) -> Run:
     """A folder for a new run. Raises RunError where `name` is taken, StorageError where it cannot be made."""
     folder = home.runs / character
     if name is not None:
-        if not name or name.startswith(".") or "/" in name or "\\" in name:
-            raise RunError(f"'{one_line(name)}' is no name for a run; use letters, digits, '-' and '_'")
+        if not _NAME.fullmatch(name):
+            raise RunError(f"'{one_line(name)}' is no name for a run; use at most 64 letters, digits, '.', '-' and '_'")
         if (folder / name / "run.json").exists():
             raise RunError(
                 f"the run {shown(folder / name)} exists; go on with --resume --run {name}, or choose another name"

@@ -17,7 +17,7 @@ from roleplay.text import did_you_mean, one_line
 class Settings(BaseModel):
     """Every number of a run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     epochs: Annotated[float, Field(gt=0)]
     """Passes over the dataset; `max_steps` wins where it is given."""

@@ -1,5 +1,6 @@
 """`transformers.Trainer`, subclassed at its seams: order, held-out loss, checkpoints that are whole or absent."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,10 +13,11 @@ from transformers import Trainer
 
 from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
-from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right
+from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses
 from roleplay.paths import storing
 
 _KEPT_CHECKPOINTS = 2
+_UNTOLD = "untold_loss.json"
 
 
 class EpochRows(Dataset[Sample]):
@@ -51,9 +53,39 @@ class PersonaTrainer(Trainer):
         )
         self.heldout, self.pad, self.save_best = heldout, pad, save_best
         self._staging: str | None = None
+        self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(train_dataset or self.train_dataset)
+
+    def _run_epoch(self, *args: Any, **options: Any) -> None:
+        """Nothing where a run was killed between its last step and its summary: Trainer would take one step more."""
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **options)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """With it, the loss since the last log entry, which Trainer forgets: the next entry would be another."""
+        super()._save_rng_state(output_dir)
+        untold = {"loss": self._tr_loss.item(), "since": self._globalstep_last_logged}
+        (Path(output_dir) / _UNTOLD).write_text(json.dumps(untold), encoding="utf-8")
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Called on resume alone, before the first batch."""
+        super()._load_rng_state(checkpoint)
+        untold = json.loads((Path(str(checkpoint)) / _UNTOLD).read_text(encoding="utf-8"))
+        self._tr_loss += untold["loss"]
+        self._globalstep_last_logged = untold["since"]
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
+        count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        return token_losses(self.model, inputs).sum() / count
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Held-out loss in nats per trained token, exact over all held-out samples."""

@@ -29,7 +29,7 @@ class Progress:
         self.heldout: float | None = None
         """Newest held-out loss."""
         self.best: float | None = None
-        """Lowest held-out loss."""
+        """Lowest held-out loss of a step that trained something."""
         self.seconds = 0.0
         """Since this process began to train."""
         self.remaining: float | None = None
@@ -45,9 +45,10 @@ class MetricsFile(TrainerCallback):
         write_file(path, "".join(json.dumps(entry) + "\n" for entry in kept if resumed_step))
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """One line, with step and epoch."""
+        """One line, with step and epoch; the Trainer's closing words are about this process, not about the run."""
+        if "train_runtime" in kwargs["logs"]:
+            return
         entry = {"step": state.global_step, "epoch": round(state.epoch or 0, 4), **kwargs["logs"]}
-        entry.pop("total_flos", None)
         with storing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
@@ -94,7 +95,8 @@ class Watch(TrainerCallback):
         self.progress.loss = logs.get("loss", self.progress.loss)
         if "eval_loss" in logs:
             self.progress.heldout = logs["eval_loss"]
-            self.progress.best = min(logs["eval_loss"], self.progress.best or logs["eval_loss"])
+            if state.global_step:
+                self.progress.best = min(logs["eval_loss"], self.progress.best or logs["eval_loss"])
         self.report(self.progress)
 
 

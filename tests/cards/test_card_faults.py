@@ -200,6 +200,15 @@ def test_a_corpus_path_that_leads_out_is_a_fault(faults: Faults, project: Path, 
     assert "passwd:" not in str(fault)
 
 
+def test_an_absolute_path_is_a_fault_even_to_a_corpus_in_reach(faults: Faults, project: Path) -> None:
+    path = project / "data" / "corpora" / "mimi" / "desc.yaml"
+
+    (fault,) = faults(HEAD + f"corpora: [{{path: {path}, kind: desc}}]\n")
+
+    assert path.is_file()
+    assert "leads out of the card's folder" in fault.problem
+
+
 @pytest.mark.parametrize("folder", ["characters", "data/corpora"])
 @pytest.mark.parametrize("linked", ["secret.yaml", "."])
 def test_a_symbolic_link_that_leads_out_is_a_fault(faults: Faults, project: Path, folder: str, linked: str) -> None:

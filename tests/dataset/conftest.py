@@ -1,63 +1,17 @@
-"""Tokenizers of every family of chat templates, and a small character to render with them."""
+"""Renderers of every family of chat templates, and a small character to render with them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from families import FAMILIES, REAL, TEMPLATES, make_tokenizer
+from mimi import CARD, DESC, TALK
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import CardFile, load_card
 from roleplay.dataset.build import Corpus, build_corpus
 from roleplay.dataset.render import Renderer, make_renderer
 from roleplay.dataset.sample import Sample
-from roleplay.pocket.tokenizer import train_tokenizer
-
-
-@dataclass(frozen=True)
-class Family:
-    """What distinguishes a family's tokenizer."""
-
-    template: str
-    """File below `templates/`, or the template itself."""
-    special: tuple[str, ...] = ()
-    """Its control tokens."""
-    eos: str = "<|im_end|>"
-    """Its end token."""
-    bos: str | None = None
-    """Its beginning-of-text token."""
-
-
-FAMILIES = {
-    "chatml": Family("chatml.jinja"),
-    "default-system": Family("default-system.jinja"),
-    "default-system-bos": Family("default-system.jinja", bos="<|im_start|>"),
-    "thinking": Family("thinking.jinja"),
-    "empty-thought": Family("empty-thought.jinja", bos="<|im_start|>"),
-    "alternating": Family("alternating.jinja", ("<bos>", "<start_of_turn>", "<end_of_turn>"), "<end_of_turn>", "<bos>"),
-    "deaf": Family("deaf.jinja", ("<|user|>", "<|assistant|>", "<|end|>"), "<|end|>"),
-    "open-ended": Family(
-        "open-ended.jinja", ("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>"), "<|endoftext|>"
-    ),
-    "dated": Family("dated.jinja", ("<|begin|>", "<|start|>", "<|stop|>", "<|eot|>"), "<|eot|>", "<|begin|>"),
-    "unnamed": Family("unnamed.jinja", ("<bos>", "<|user|>", "<|assistant|>", "<eos>"), "<eos>", "<bos>"),
-    "instruct": Family("instruct.jinja", ("<s>", "</s>"), "</s>", "<s>"),
-    "spoken": Family("spoken.jinja", ("</s>",), "</s>"),
-}
-REAL = ("minimind", "qwen2")
-"""Families whose tokenizer is a third-party fixture."""
-
-
-def make_tokenizer(family: Family) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer with the family's tokens and template."""
-    tokenizer = train_tokenizer(["a small character sits in the library 图书室"], vocab_size=300, context=1024)
-    tokenizer.add_special_tokens(
-        {"eos_token": family.eos, "additional_special_tokens": [*family.special]}
-        | ({"bos_token": family.bos} if family.bos else {})
-    )
-    file = Path(__file__).parent / "templates" / family.template
-    tokenizer.chat_template = file.read_text(encoding="utf-8") if family.template.endswith(".jinja") else family.template
-    return tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +32,7 @@ def _real(name: str, request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
     if name == "minimind":
         return PreTrainedTokenizerFast.from_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), eos_token="<|im_end|>")
-    tokenizer.chat_template = (Path(__file__).parent / "templates" / "chatml.jinja").read_text(encoding="utf-8")
+    tokenizer.chat_template = (TEMPLATES / "chatml.jinja").read_text(encoding="utf-8")
     return tokenizer
 
 
@@ -94,47 +48,9 @@ def chatml(renderer_of: Callable[[str], Renderer]) -> Renderer:
     return renderer_of("chatml")
 
 
-CARD = """\
-schema: 1
-name: mimi
-display_name: Mimi
-user_name: Tom
-language: en
-greeting: Hush, {{user}}.
-prefixes:
-  - {id: who, text: "You are {{char}}."}
-  - {id: manner, text: "{{char}} speaks softly.", train: 0.5}
-  - {id: scene, text: "(Evening.)", place: last_user, default: off, train: never}
-corpora:
-  - {path: desc.yaml, kind: desc}
-  - {path: talk.yaml, kind: dialogue}
-"""
-DESC = """\
-- - user: Who are you?
-  - char: "{{char}}."
-- - user: How old?
-  - char: Six.
-- - user: Where?
-  - char: 图书室……第三扇窗。
-"""
-TALK = """\
-- - user: Hi.
-  - char: Hello.
-  - user: And?
-  - char: Nothing.
-- - char: Wait, {{user}}.
-  - user: What?
-  - char: A button.
-- - user: Bye.
-  - char: Goodbye.
-- - user: Rain?
-  - char: Yes.
-"""
-
-
 @pytest.fixture
 def character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CardFile]:
-    """Write a card with its corpora and load it; a corpus given as a list is JSON Lines."""
+    """Write a card with its corpora and load it; corpora are given as name=text."""
     monkeypatch.chdir(tmp_path)
 
     def make(card: str = CARD, **corpora: str) -> CardFile:

@@ -1,0 +1,71 @@
+"""The tables of README that are made from the code; `python -m tests.readme_tables` writes them anew."""
+
+import re
+import typing
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, TrainingChoice
+from roleplay.training.settings import Settings, load_presets
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def card_table() -> str:
+    """Keys of a card with their attribute docstrings; nested parts are listed under the key that holds them."""
+    parts = {"prefixes": Prefix, "corpora": CorpusEntry, "generation": Generation, "training": TrainingChoice}
+    rows = ["| key | meaning |", "| --- | --- |"]
+    for name, field in Card.model_fields.items():
+        key = field.alias or name
+        rows.append(_row(f"`{key}`", field.description, required=field.is_required()))
+        if key in parts:
+            rows += [
+                _row(f"`{key}` › `{inner}`", part.description, required=part.is_required())
+                for inner, part in parts[key].model_fields.items()
+            ]
+        if key == "probes":
+            rows += [
+                _row(f"`{key}` › … › `{inner}`", part.description, required=part.is_required())
+                for inner, part in Probe.model_fields.items()
+            ]
+    return "\n".join(rows)
+
+
+def settings_table() -> str:
+    """Training settings, their meaning, and what each preset says."""
+    presets = load_presets()
+    rows = [f"| setting | meaning | {' | '.join(presets)} |", "| --- " * (2 + len(presets)) + "|"]
+    for name, field in Settings.model_fields.items():
+        values = [_value(preset.get(name, field.default)) for preset in presets.values()]
+        rows.append(f"| `{name}` | {_flat(_docstring(Settings, name))} | {' | '.join(values)} |")
+    return "\n".join(rows)
+
+
+def _docstring(model: type[BaseModel], name: str) -> str:
+    return typing.cast(str, model.model_fields[name].description)
+
+
+def _row(key: str, description: str | None, *, required: bool) -> str:
+    return f"| {key}{' (required)' if required else ''} | {_flat(description or '')} |"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _value(value: object) -> str:
+    return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def filled(text: str) -> str:
+    """README with its tables made anew between their markers."""
+    for name, table in (("card", card_table()), ("settings", settings_table())):
+        text = re.sub(
+            rf"(<!-- {name} table -->\n).*?(<!-- end -->)", lambda m, t=table: m[1] + t + "\n" + m[2], text, flags=re.S
+        )
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

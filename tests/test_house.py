@@ -1,0 +1,94 @@
+"""The house itself: sizes, floors, and that README tells the truth."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme_tables import filled
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("   #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.S)
+    for line in block.splitlines()
+    if line.startswith("roleplay ")
+]
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_tracked_tree_stays_small() -> None:
+    sizes = {path: path.stat().st_size for path in _tracked()}
+    assert sum(sizes.values()) <= 48e6
+    assert [path for path, size in sizes.items() if size > 15e6] == []
+
+
+def test_no_source_file_outgrows_one_idea() -> None:
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for room in ("roleplay", "tui")
+        for path in (ROOT / room).rglob("*.py")
+    }
+    assert {name: lines for name, lines in long.items() if lines > 300} == {}
+
+
+def test_a_room_uses_only_rooms_below_it() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_tables_of_readme_are_those_of_the_code() -> None:
+    assert filled(README) == README, "run: python -m tests.readme_tables"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_readme_runs(command: str, tmp_path: Path) -> None:
+    """Training is cut to one step; a hub base cannot be had here, and must say so by name."""
+    arguments = shlex.split(command)[1:]
+    if arguments[0] == "train":
+        arguments += ["--max-steps", "1"]
+    environment = os.environ | {"ROLEPLAY_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
+    done = subprocess.run(
+        [sys.executable, "-m", "roleplay", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if "Qwen/" in command:
+        assert done.returncode == 1
+        assert "error: the base 'Qwen/Qwen3-0.6B' is neither a folder here nor to be had from the hub" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_readme_shows_commands_at_all() -> None:
+    assert len(COMMANDS) >= 10
+
+
+def test_the_card_and_corpus_of_readme_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card, corpus = re.findall(r"```yaml\n(.*?)```", README, flags=re.S)
+    (tmp_path / "characters" / "mira").mkdir(parents=True)
+    (tmp_path / "characters" / "mira.yaml").write_text(card, encoding="utf-8")
+    (tmp_path / "characters" / "mira" / "dialogue.yaml").write_text(corpus, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "roleplay", "data", "build", "mira"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,80 @@
+"""Kiki's card on a tiny base, and one finished run that tests look at without changing it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from roleplay.dataset.build import Row
+from roleplay.paths import Home
+from roleplay.training.run import Run
+from roleplay.training.trainer import EpochRows
+from tests.tiny import save_tiny_base
+from tests.training.kiki import run_kiki, write_kiki
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Sums in one order, on every machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory, chatml_tokenizer: PreTrainedTokenizerFast) -> Path:
+    """Folder of a random llama."""
+    return save_tiny_base(tmp_path_factory.mktemp("bases") / "tiny", chatml_tokenizer)
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_base: Path) -> Path:
+    """Kiki's card in a folder of the test's own, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return write_kiki(tmp_path / "characters", tiny_base)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run and what was fed to it."""
+
+    run: Run
+    """Its folder."""
+    card: Path
+    """Its card."""
+    rows: list[Row]
+    """Every row that was trained, in order."""
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Finished:
+    """One uninterrupted run; leave it as it is."""
+    folder = tmp_path_factory.mktemp("finished")
+    card = write_kiki(folder / "characters", tiny_base)
+    with pytest.MonkeyPatch.context() as patch:
+        rows = record_rows(patch)
+        run = run_kiki(Home(folder / "home"), card, "whole")
+    return Finished(run, card, rows)
+
+
+def record_rows(patch: pytest.MonkeyPatch) -> list[Row]:
+    """A list that fills with every row the Trainer asks for."""
+    rows: list[Row] = []
+    fetch = EpochRows.__getitem__
+
+    def noted(self: EpochRows, index: int) -> object:
+        rows.append(self.rows[index])
+        return fetch(self, index)
+
+    patch.setattr(EpochRows, "__getitem__", noted)
+    return rows
+
+
+@pytest.fixture
+def trained_rows(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
+    """Rows that this test trains, in order."""
+    return record_rows(monkeypatch)
