@@ -63,7 +63,8 @@ def shown(path: Path) -> str:
 def storing(path: Path) -> Iterator[None]:
     """Turn a failed write below `path` into one clear error.
 
-    safetensors and torch report a full disk with errors of their own, which name the system's error in their text.
+    safetensors and torch report a full disk with errors of their own: the one names the system's error in its text,
+    the other only the place in its code where the file turned out too short.
     """
     try:
         yield
@@ -71,8 +72,10 @@ def storing(path: Path) -> Iterator[None]:
         raise StorageError(_cannot_write(path, error.strerror or str(error))) from error
     except Exception as error:
         text = str(error)
-        if any(mark in text for mark in ("os error", "No space left", "File too large", "PytorchStreamWriter")):
+        if any(mark in text for mark in ("os error", "No space left", "File too large")):
             raise StorageError(_cannot_write(path, text.splitlines()[0])) from error
+        if any(mark in text for mark in ("PytorchStreamWriter", "inline_container", "iostream error")):
+            raise StorageError(_cannot_write(path, "the disk is full or the file too large")) from error
         raise
 
 

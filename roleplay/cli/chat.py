@@ -40,6 +40,8 @@ def chat(
     """Answer each --say in every lane asked for; all lanes see the first lane's replies as history."""
     if not lines:
         raise UsageError('this version talks through --say only: roleplay chat NAME --say "…" (or --say - for lines)')
+    if not all(line.strip() for line in lines):
+        raise UsageError("--say was given nothing to say")
     if adapter not in ("best", "last"):
         raise UsageError(f"there is no adapter '{adapter}'; choose best or last")
     from roleplay.cards.find import open_card
@@ -144,10 +146,8 @@ def _said(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if line == "-":
             yield from (text.strip() for text in sys.stdin if text.strip())
-        elif line.strip():
-            yield line
         else:
-            raise UsageError("--say was given nothing to say")
+            yield line
 
 
 def _fresh_seed() -> int:

@@ -53,15 +53,15 @@ def processors(sampling: Sampling, prompt_length: int) -> LogitsProcessorList:
     """The chain from raw scores to noisy ones; greedy search over it is sampling, or greedy at temperature 0."""
     chain: list[LogitsProcessor] = []
     if sampling.repetition_penalty != 1:
-        chain.append(PenaltyFrom(sampling.repetition_penalty, prompt_length))
+        chain.append(PenaltyFrom(float(sampling.repetition_penalty), prompt_length))
     if sampling.temperature > 0:
-        chain.append(TemperatureLogitsWarper(sampling.temperature))
+        chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
         if sampling.top_k:
             chain.append(TopKLogitsWarper(sampling.top_k))
         if sampling.top_p < 1:
-            chain.append(TopPLogitsWarper(sampling.top_p))
+            chain.append(TopPLogitsWarper(float(sampling.top_p)))
         if sampling.min_p:
-            chain.append(MinPLogitsWarper(sampling.min_p))
+            chain.append(MinPLogitsWarper(float(sampling.min_p)))
         chain.append(GumbelNoise(sampling.seed))
     return LogitsProcessorList(chain)
 

@@ -67,7 +67,7 @@ def decide(settings: Settings, longest: int) -> Decisions:
 
 
 def _cpu_has_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,14 @@ def in_a_process(*arguments: object, **options: Any) -> Outcome:
     return Outcome(process.returncode, out or "", err or "")
 
 
+def refused(outcome: Outcome, status: int) -> str:
+    """What a refused command says: an error at the end of stderr, nothing on stdout, and no traceback."""
+    assert (outcome.status, outcome.out) == (status, "")
+    assert "Traceback" not in outcome.err
+    (error,) = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    return outcome.err[outcome.err.index(error) :]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Sums in one order, here and in child processes."""
@@ -140,6 +148,3 @@ def tuned_kiki(kiki: Path, home: Home, trained: Trained) -> Path:
     """Kiki's card, with her finished run in the test's home."""
     shutil.copytree(trained.run.folder, home.runs / "kiki" / "whole")
     return kiki
-
-
-Command = Callable[..., Outcome]

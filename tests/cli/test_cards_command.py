@@ -5,16 +5,9 @@ from pathlib import Path
 import pytest
 
 from roleplay.paths import Home
-from tests.cli.conftest import Outcome, roleplay
+from tests.cli.conftest import Outcome, refused, roleplay
 
 FAULTY = "schema: 1\nname: bad\ndisplay_nam: Bad\nlanguage: en\nprefixes:\n  - {id: who}\n"
-
-
-def refused(outcome: Outcome, status: int) -> str:
-    """What a refused command says: everything on stderr, nothing on stdout."""
-    assert (outcome.status, outcome.out) == (status, "")
-    assert outcome.err.startswith("error: ")
-    return outcome.err
 
 
 def test_list_shows_every_character_and_counts_the_faults_of_a_faulty_one(kiki: Path, home: Home) -> None:

@@ -68,7 +68,7 @@ def test_the_configuration_says_all_that_decides_the_result(finished: Finished, 
     assert value["preset"] == "founding"
     assert value["card"] == fingerprint(finished.card.read_bytes())
     assert value["dataset"] == corpus.fingerprint
-    assert value["decisions"] == {"device": "cpu", "precision": "float32", "threads": 1}
+    assert value["decisions"] == {"device": "cpu", "precision": "float32", "threads": 1, "attention": "eager"}
     assert value["targets"] == "q_proj, k_proj, v_proj of all 2 layers (6 modules)"
     assert value["environment"].keys() == {"python", "torch", "transformers", "peft", "accelerate"}
 
@@ -122,7 +122,7 @@ def test_an_adapter_has_the_heldout_loss_of_its_passport(
     samples = [corpus.sample(row) for row in corpus.heldout()]
     passport = json.loads((finished.run.adapter(which) / "roleplay.json").read_text())
     loss = mean_loss(likelihoods(tuned, samples, base.tokenizer.pad_token_id))
-    assert loss == pytest.approx(passport["heldout_loss"], rel=1e-6)
+    assert loss == pytest.approx(passport["heldout_loss"], rel=1e-5)
 
 
 def test_an_adapter_is_plain_peft(finished: Finished, tiny_base: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_summary_holds_bits_of_the_best_adapter_in_every_lane(
     assert list(bits) == list(LANES)
     for lane, interval in bits.items():
         assert interval["low"] <= interval["value"] <= interval["high"]
-        assert interval["value"] == pytest.approx(again[lane].value, rel=1e-6)
+        assert interval["value"] == pytest.approx(again[lane].value, rel=1e-5)
     assert len({interval["value"] for interval in bits.values()}) == 4
 
 
@@ -204,7 +204,7 @@ def test_there_is_one_loss(
     samples = [corpus.sample(row) for row in trained_rows[:4]]
     logged = next(entry["loss"] for entry in metrics(run) if "loss" in entry)
     assert len({sample.trained_tokens for sample in samples}) > 1
-    assert logged == pytest.approx(mean_loss(likelihoods(fresh, samples, base.tokenizer.pad_token_id)), rel=1e-6)
+    assert logged == pytest.approx(mean_loss(likelihoods(fresh, samples, base.tokenizer.pad_token_id)), rel=1e-5)
 
 
 def test_two_equal_runs_give_the_same_adapters_bit_for_bit(tmp_path: Path, card: Path) -> None:

@@ -14,7 +14,7 @@ from roleplay.dataset.build import Row
 from roleplay.errors import RunError, UsageError
 from roleplay.paths import Home
 from roleplay.training.run import Run, runs_of
-from roleplay.training.start import Start, plan_new, plan_resume
+from roleplay.training.start import Start, load, plan_new, plan_resume
 from tests.tiny import save_tiny_base
 from tests.training.conftest import Finished
 from tests.training.kiki import (
@@ -188,13 +188,22 @@ def test_a_refused_run_stays_as_it_was(tmp_path: Path, card: Path, stopped: Run,
     assert {path: path.read_bytes() for path in stopped.folder.rglob("*") if path.is_file()} == before
 
 
-def test_the_decisions_of_the_machine_that_began_are_kept(tmp_path: Path, card: Path, stopped: Run) -> None:
+def test_the_decisions_of_the_machine_that_began_are_kept(
+    tmp_path: Path, card: Path, stopped: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = stopped.folder / "run.json"
     value = json.loads(path.read_text())
-    value["decisions"]["threads"] = 2
+    assert value["decisions"]["attention"] == "eager"
+    value["decisions"] |= {"threads": 2, "attention": "sdpa"}
     path.write_text(json.dumps(value))
-    run = resume_kiki(Home(tmp_path / "home"), card, None, interrupt_at(2))
-    assert run.read_config().decisions.threads == 2
+    threads: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", threads.append)
+    start = Start(load_card(card), None, None, {}, None)
+    plan = plan_resume(Home(tmp_path / "home"), start)
+    job = load(plan, start)
+    assert threads == [2]
+    assert job.base.model.config._attn_implementation == "sdpa"
+    assert job.config.decisions == plan.former.decisions
 
 
 def test_without_any_run_there_is_nothing_to_resume(tmp_path: Path, card: Path) -> None:

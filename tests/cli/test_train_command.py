@@ -1,0 +1,268 @@
+"""`roleplay train`, in this process and stopped in one of its own."""
+
+import io
+import json
+import random
+import re
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from roleplay.cli.progress import Bar
+from roleplay.paths import Home
+from roleplay.training.run import Run
+from roleplay.training.settings import load_presets
+from roleplay.training.watch import Progress
+from tests.cli.conftest import SHORT, Outcome, Trained, in_a_process, refused, roleplay, spawn
+from tests.training.kiki import interrupt_at, outcome
+
+
+def train(*arguments: object) -> Outcome:
+    """Train kiki as `trained` was, or otherwise."""
+    return roleplay("train", "kiki", *SHORT, *arguments)
+
+
+def the_run(home: Home) -> Run:
+    """The only run in the home."""
+    (folder,) = (home.runs / "kiki").iterdir()
+    return Run(folder)
+
+
+def test_json_is_the_summary_and_nothing_else(trained: Trained) -> None:
+    assert trained.outcome.status == 0
+    assert trained.outcome.json == trained.run.read_summary()
+
+
+def test_talk_goes_to_stderr_and_names_what_is_trained(trained: Trained, tiny_base: Path) -> None:
+    lines = trained.outcome.err.splitlines()
+    assert lines[:3] == [
+        f"loading {tiny_base}, building the dataset of kiki …",
+        "adapter on q_proj, k_proj, v_proj of all 2 layers (6 modules); 6,144 parameters",
+        "founding: 100 epochs, 2 x 2 samples a step, lr 0.005, rank 16, float32 on cpu",
+    ]
+    steps = [int(match[1]) for line in lines[3:] if (match := re.match(r"step (\d+)/30  ", line))]
+    assert len(steps) == len(lines) - 3
+    assert steps == sorted(set(steps))
+    assert 10 < len(steps) <= 21
+
+
+def test_a_person_is_told_the_outcome(kiki: Path, home: Home) -> None:
+    told = train("--max-steps", 8, "--run", "one")
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert re.fullmatch(r"8 steps in \d+ s, training loss \d+\.\d{3}, held-out \d+\.\d{3} at step 8", lines[0])
+    assert [line.split()[0] for line in lines[2:6]] == ["persona+prefix", "base+prefix", "persona", "base"]
+    assert all(re.search(r" \d+\.\d{3}  \[\d+\.\d{3}, \d+\.\d{3}\]$", line) for line in lines[2:6])
+    assert lines[6] == f"adapter  {home.runs}/kiki/one/adapter/best"
+    assert lines[7] == f"picture  {home.runs}/kiki/one/loss.png"
+
+
+def test_a_run_too_short_to_log_a_loss_ends_well(kiki: Path) -> None:
+    told = train("--max-steps", 1)
+    assert told.status == 0
+    assert re.match(r"1 steps in \d+ s, held-out \d+\.\d{3} at step 1\n", told.out)
+
+
+def test_the_cards_training_block_is_obeyed_unless_typed(kiki: Path, home: Home) -> None:
+    kiki.write_text(kiki.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, precision: float32}\n")
+    assert roleplay("train", "kiki", "--rank", 2).status == 0
+    config = the_run(home).read_config()
+    assert config.preset == "quick"
+    assert (config.settings.max_steps, config.settings.rank, config.settings.batch_size) == (
+        1,
+        2,
+        load_presets()["quick"]["batch_size"],
+    )
+    assert (config.sources["max_steps"], config.sources["rank"], config.sources["batch_size"]) == (
+        "card",
+        "typed",
+        "preset quick",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--preset", "fouding"], "there is no preset 'fouding'; did you mean 'founding'?"),
+        (["--rank", "0"], "--rank: input should be greater than or equal to 1 (seen: 0)"),
+        (["--epochs", "inf"], "--epochs: input should be a finite number (seen: inf)"),
+        (["--scheduler", "cosin"], "--scheduler: input should be 'cosine', "),
+    ],
+)
+def test_wrong_usage_ends_with_2_before_anything_is_made(kiki: Path, home: Home, flags: list[str], told: str) -> None:
+    assert told in refused(roleplay("train", "kiki", *flags), 2)
+    assert not home.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--resume"], "kiki has no unfinished run to resume"),
+        (["--resume", "--run", "x"], "there is no run 'x' of kiki; there is none yet"),
+        (["--run", "../x"], "'../x' is no name for a run"),
+        (["--base", "./nowhere"], "there is no folder ./nowhere"),
+    ],
+)
+def test_an_impossible_run_ends_with_1_before_anything_is_made(
+    kiki: Path, home: Home, flags: list[str], told: str
+) -> None:
+    assert told in refused(roleplay("train", "kiki", *flags), 1)
+    assert not list(home.root.rglob("run.json"))
+
+
+def test_finished_runs_are_neither_resumed_nor_overwritten(tuned_kiki: Path) -> None:
+    assert "kiki has no unfinished run" in refused(train("--resume"), 1)
+    assert "the run whole is finished" in refused(train("--resume", "--run", "whole"), 1)
+    assert "whole exists; go on with --resume --run whole" in refused(train("--run", "whole"), 1)
+
+
+def test_a_card_that_names_no_corpus_cannot_be_trained(kiki: Path) -> None:
+    kiki.write_text(kiki.read_text().split("corpora:")[0])
+    assert "names no corpus; add 'corpora: " in refused(train(), 1)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    progress = Progress()
+    progress.steps, progress.step, progress.loss, progress.heldout, progress.best = 40, 10, 2.5, 3.5, 3.25
+    with Bar() as bar:
+        bar.report(progress)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert "10/40" in text
+    assert "loss 2.500  held-out 3.500  best 3.250" in text
+
+
+# From here on, real processes, as a person starts and stops them.
+
+
+def wait_for(path: Path, process: Any) -> None:
+    """Until a file or folder is there; the process must not end before."""
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+
+
+def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(kiki: Path, home: Home, trained: Trained) -> None:
+    with spawn("train", "kiki", *SHORT, "--run", "whole") as process:
+        seen = ""
+        while "step 3/30" not in seen:
+            line = process.stderr.readline()
+            assert line, f"ended too early: {seen}"
+            seen += line
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    step = int(re.search(r"stopped at step (\d+); 'roleplay train kiki --resume' goes on from there\n$", err)[1])
+    assert process.returncode == 130
+    assert out == f"run      {home.runs}/kiki/whole\n"
+    assert 3 <= step < 30
+    again = roleplay("train", "kiki", "--resume", "--json")
+    assert again.status == 0
+    assert f"going on from step {step}\n" in again.err
+    assert outcome(the_run(home)) == outcome(trained.run)
+
+
+def killed_and_resumed(home: Home, delay: float) -> Run:
+    """A run killed `delay` seconds after its first checkpoint, and its resumption."""
+    with spawn("train", "kiki", *SHORT, "--run", "whole") as process:
+        wait_for(home.runs / "kiki" / "whole" / "checkpoints" / "checkpoint-7", process)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+    run = the_run(home)
+    if not run.finished:
+        assert roleplay("train", "kiki", "--resume").status == 0
+    return run
+
+
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(kiki: Path, home: Home, trained: Trained) -> None:
+    delay = random.uniform(0, 0.5)
+    run = killed_and_resumed(home, delay)
+    assert outcome(run) == outcome(trained.run), f"killed after {delay} s"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(10))
+def test_ten_runs_killed_at_random_moments_resume_to_the_same_result(
+    kiki: Path, home: Home, trained: Trained, number: int
+) -> None:
+    delay = random.uniform(0, 1.0)
+    run = killed_and_resumed(home, delay)
+    assert outcome(run) == outcome(trained.run), f"killed after {delay} s"
+
+
+def at_most(size: int) -> Any:
+    """What makes the kernel refuse to let a file of the process grow beyond `size` bytes, as a full disk does."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
+    kiki: Path, home: Home, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press = interrupt_at(8)
+    monkeypatch.setattr(Bar, "report", lambda bar, progress: press(progress))
+    assert train("--run", "whole").status == 130
+    run = the_run(home)
+    kept = {path: path.read_bytes() for path in run.checkpoints.rglob("*") if path.is_file()}
+    optimizer = (run.checkpoints / "checkpoint-8" / "optimizer.pt").stat().st_size
+    full = in_a_process("train", "kiki", "--resume", preexec_fn=at_most(optimizer - 1000))
+    told = refused(full, 1)
+    assert told.count("\n") == 1
+    assert f"cannot write {run.checkpoints / 'checkpoint-14'}: " in told
+    assert "make room or point ROLEPLAY_HOME elsewhere, then run the same command again" in told
+    assert {path: path.read_bytes() for path in run.checkpoints.rglob("*") if path.is_file()} == kept
+    assert roleplay("train", "kiki", "--resume").status == 0
+    assert outcome(run) == outcome(trained.run)
+
+
+@pytest.mark.parametrize(
+    ("size", "every", "victim"),
+    [
+        (600, 1, "run.json"),
+        (3000, 30, "metrics.jsonl"),
+        (20_000, 1, "adapter/best"),
+    ],
+)
+def test_whatever_does_not_fit_is_named(kiki: Path, home: Home, size: int, every: int, victim: str) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        told = train("--run", "whole", "--eval-steps", every, "--logging-steps", 1, "--save-steps", 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert f"cannot write {home.runs}/kiki/whole/{victim}: " in refused(told, 1)
+
+
+def test_a_folder_in_use_is_refused(tuned_kiki: Path, home: Home) -> None:
+    run = the_run(home)
+    (run.folder / "summary.json").unlink()
+    with FileLock(run.folder / ".lock"):
+        assert "another process is training in " in refused(in_a_process("train", "kiki", "--resume"), 1)
+
+
+def test_a_damaged_configuration_is_an_error(tuned_kiki: Path, home: Home) -> None:
+    run = the_run(home)
+    (run.folder / "summary.json").unlink()
+    value = json.loads((run.folder / "run.json").read_text())
+    del value["base"]
+    (run.folder / "run.json").write_text(json.dumps(value))
+    assert "run.json is missing or damaged ('base'); start a new run" in refused(train("--resume"), 1)
