@@ -5,9 +5,11 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.readme_tables import filled
 
@@ -92,3 +94,13 @@ def test_the_card_and_corpus_of_readme_are_valid(tmp_path: Path, monkeypatch: py
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_dependency_is_pinned_to_a_version_it_admits() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["development"]]
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.lower().split("==") for line in lines if line and not line.startswith("#"))
+    assert pinned["torch"] == "2.13.0"
+    for requirement in wanted:
+        assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement

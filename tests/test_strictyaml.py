@@ -145,12 +145,12 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     ids=["flow lists", "block lists", "mappings", "lines"],
 )
 def test_deep_nesting_is_refused_before_it_can_take_minutes(read: Read, content: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
 
     with pytest.raises(FileFaults, match="is nested more than 32 deep; flatten it"):
         read(content)
 
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 5
 
 
 def test_nesting_that_a_person_could_write_is_read(read: Read) -> None:

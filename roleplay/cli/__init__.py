@@ -44,7 +44,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a stream may know ASCII alone
     try:
-        app()
+        app(prog_name="roleplay")
     except UsageError as error:
         complain(str(error))
         sys.exit(2)

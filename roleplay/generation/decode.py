@@ -31,6 +31,7 @@ class TextStream:
         return clean(str(text))
 
     def _tell(self, text: str) -> str:
-        piece = text[len(self.told) :] if text.startswith(self.told) else ""
+        # Some tokenizers take back a whole run of byte tokens when one breaks it: what was told stays, the rest goes on.
+        piece = text[len(self.told) :]
         self.told += piece
         return piece

@@ -131,7 +131,7 @@ class Engine:
                 model = self.tuned
                 options["adapter_names"] = [PERSONA if lane.adapter else "__base__" for lane in lanes]
             limit = min(sampling.max_new_tokens, room)
-            streamer = _LaneStreamer(lanes, self, limit, cancel, events)
+            streamer = _LaneStreamer(lanes, self, limit, events)
             with torch.inference_mode():
                 model.generate(
                     input_ids=ids.to(self.base.model.device),
@@ -141,11 +141,10 @@ class Engine:
                     eos_token_id=self.end_ids,
                     pad_token_id=pad,
                     logits_processor=processors(sampling, ids.shape[1]),
-                    stopping_criteria=StoppingCriteriaList([_Stopped(lanes, cancel)]),
+                    stopping_criteria=StoppingCriteriaList([_Stopped(lanes, cancel, streamer)]),
                     streamer=streamer,
                     **options,
                 )
-            streamer.finish_all()
         except BaseException as error:  # handed to the reader, which raises it
             events.put(error)
         finally:
@@ -153,14 +152,16 @@ class Engine:
 
 
 class _Stopped(StoppingCriteria):
-    """Ends each cancelled row by itself."""
+    """Ends each cancelled row by itself, and its text at the same instant: what `generate` pads it with is not said."""
 
-    def __init__(self, lanes: list[Lane], cancel: Cancel) -> None:
-        self.lanes, self.cancel = lanes, cancel
+    def __init__(self, lanes: list[Lane], cancel: Cancel, streamer: "_LaneStreamer") -> None:
+        self.lanes, self.cancel, self.streamer = lanes, cancel, streamer
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Which rows are done: (B,)."""
-        return torch.tensor([self.cancel.holds(lane) for lane in self.lanes], device=input_ids.device)
+        held = [self.cancel.holds(lane) for lane in self.lanes]
+        self.streamer.finish_cancelled(held)
+        return torch.tensor(held, device=input_ids.device)
 
 
 class _LaneStreamer(BaseStreamer):
@@ -171,10 +172,9 @@ class _LaneStreamer(BaseStreamer):
         lanes: list[Lane],
         engine: Engine,
         limit: int,
-        cancel: Cancel,
         events: "queue.Queue[Event | BaseException | None]",
     ) -> None:
-        self.lanes, self.limit, self.cancel, self.events = lanes, limit, cancel, events
+        self.lanes, self.limit, self.events = lanes, limit, events
         self.end_ids = set(engine.end_ids)
         self.texts = [TextStream(engine.base.tokenizer) for _ in lanes]
         self.counts = [0] * len(lanes)
@@ -197,18 +197,16 @@ class _LaneStreamer(BaseStreamer):
             piece = self.texts[row].push(token)
             if piece:
                 self.events.put(Piece(self.lanes[row], piece))
-            if self.cancel.holds(self.lanes[row]):
-                self._finish(row, "cancelled")
-            elif self.counts[row] >= self.limit:
+            if self.counts[row] >= self.limit:
                 self._finish(row, "length")
 
     def end(self) -> None:
         """Called by `generate` when every row is done."""
 
-    def finish_all(self) -> None:
-        """Close lanes that were cancelled between two tokens."""
+    def finish_cancelled(self, held: Sequence[bool]) -> None:
+        """Close the rows that are held and still open."""
         for row, still_open in enumerate(self.open):
-            if still_open:
+            if still_open and held[row]:
                 self._finish(row, "cancelled")
 
     def _finish(self, row: int, stopped: str) -> None:

@@ -73,8 +73,8 @@ def pad_right(samples: Sequence[Sample], pad: int) -> dict[str, torch.Tensor]:
 def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Negative log-likelihood of every label, in nats, zero where nothing is trained: (B, K).
 
-    Logits are computed only where some row has a label, which spares most of a batch that shares a long prefix: K is the
-    number of such positions. Training, held-out loss and evaluation all use this one function.
+    Logits are computed only where some row has a label, which spares most of a batch that shares a long prefix: K is
+    the number of such positions. Training, held-out loss and evaluation all use this one function.
     """
     labels = batch["labels"][:, 1:]
     keep = (labels != -100).any(dim=0).nonzero().squeeze(1)

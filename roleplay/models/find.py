@@ -25,5 +25,5 @@ def base_of_adapter(folder: Path) -> str:
     try:
         config = json.loads((folder.parents[1] / "run.json").read_text(encoding="utf-8"))
         return str(config["base_source"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return read_passport(folder).base.name

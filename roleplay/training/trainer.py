@@ -1,6 +1,7 @@
 """`transformers.Trainer`, subclassed at its seams: order, held-out loss, checkpoints that are whole or absent."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from transformers import Trainer
 
 from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
+from roleplay.errors import RunError
 from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses
 from roleplay.paths import storing
 
@@ -53,7 +55,7 @@ class PersonaTrainer(Trainer):
         )
         self.heldout, self.pad, self.save_best = heldout, pad, save_best
         self._staging: str | None = None
-        self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
+        self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its self._tr_loss += untold["loss"]es
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(train_dataset or self.train_dataset)
@@ -83,9 +85,19 @@ class PersonaTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
+        """Nats per trained token of the whole optimizer step, whatever the self._tr_loss += untold["loss"]es it is split into."""
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
         return token_losses(self.model, inputs).sum() / count
+
+    def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
+        """Raises RunError where a loss is no number any more: nothing good is learned from there on."""
+        for name in ("loss", "eval_loss"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise RunError(
+                    f"training has diverged: the loss at step {self.state.global_step} is {logs[name]}; start a new "
+                    "run with a lower --learning-rate"
+                )
+        super().log(logs, *args, **options)
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Held-out loss in nats per trained token, exact over all held-out samples."""

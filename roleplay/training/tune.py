@@ -54,8 +54,9 @@ class Job:
 def decide(settings: Settings, longest: int) -> Decisions:
     """Device, precision, threads and attention of this machine for sequences of up to `longest` tokens.
 
-    bfloat16 where its products run in hardware. On a CPU the backward pass of SDPA is slow (a step of 16 samples of up to
-    420 tokens took 1.30 s, with eager attention 0.93 s); eager attention keeps every score, so only short sequences use it.
+    bfloat16 where its products run in hardware. On a CPU the backward pass of SDPA is slow (a step of 16 samples of at
+    most 420 tokens took 1.30 s, with eager attention 0.93 s); eager attention keeps every score, so only short
+    sequences use it.
     """
     device = best_device()
     precision = settings.precision
@@ -67,7 +68,7 @@ def decide(settings: Settings, longest: int) -> Decisions:
 
 
 def _cpu_has_bfloat16() -> bool:
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
@@ -184,6 +185,7 @@ def _arguments(job: Job, has_heldout: bool, resumed_step: int) -> TrainingArgume
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         logging_steps=settings.logging_steps,
+        logging_nan_inf_filter=False,
         eval_strategy="steps" if has_heldout else "no",
         eval_steps=settings.eval_steps,
         eval_on_start=has_heldout and not resumed_step,
@@ -244,7 +246,7 @@ def _summary(job: Job, trainer: PersonaTrainer, seconds: float) -> dict[str, Any
         "parameters": job.parameters,
         "targets": job.config.targets,
         "training_loss": _newest(metrics, "loss"),
-        "heldout_loss": _newest(metrics, "eval_loss"),
+        "heldout_loss": _newest(here, "eval_loss"),
         "best_heldout_loss": trainer.state.best_metric,
         "best_step": trainer.state.best_global_step,
         "heldout_bits_per_character": {lane: asdict(interval) for lane, interval in bits.items()},

@@ -14,6 +14,8 @@ from tests.cli.parrot import save_parrot
 
 EVIL = "\x1b]0;own\x07\x1b[2J\x9b31m\x85\u202e\u2066\u2028\x7f"
 """OSC, CSI, its one-byte form, C1, reversals of direction, a line separator, DEL."""
+CONTROL = EVIL.translate(dict.fromkeys(map(ord, "\u202e\u2066\u2028")))
+"""What typer itself escapes in its own messages about what a person typed."""
 ESCAPED = EVIL.encode("unicode_escape").decode()
 """The same as a double-quoted text of YAML holds it: no raw control character, no fault."""
 CARD = f"""\
@@ -111,9 +113,9 @@ def test_a_faulty_training_block_cannot_steer_the_terminal(evil: Path, tiny_base
         ["train", "evil", "--base", f"./{EVIL}"],
         ["train", "evil", "--scheduler", EVIL],
         ["train", "evil", "--rank", EVIL],
-        ["train", "evil", EVIL],
-        [EVIL],
-        [f"--{EVIL}"],
+        ["train", "evil", CONTROL],
+        [CONTROL],
+        [f"--{CONTROL}"],
         ["chat", "evil", "--say", "Hi", "--lanes", EVIL],
         ["chat", "evil", "--say", "Hi", "--prefix", EVIL],
         ["chat", "evil", "--say", "Hi", "--prefix", f"{EVIL}=on"],

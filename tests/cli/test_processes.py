@@ -40,10 +40,10 @@ def modules_of(*arguments: str) -> set[str]:
     ("arguments", "unwanted"),
     [
         (["--help"], HEAVY | {"pydantic", "textual", "rich", "yaml", "numpy"}),
-        (["train", "--help"], HEAVY | {"pydantic", "textual", "rich"}),
+        (["train", "--help"], HEAVY | {"textual", "rich"}),
         (["--version"], HEAVY | {"pydantic", "textual", "rich"}),
-        (["cards", "list"], HEAVY | {"textual", "numpy"}),
-        (["locate"], HEAVY | {"pydantic", "textual", "rich"}),
+        (["cards", "list"], HEAVY | {"textual", "rich", "numpy"}),
+        (["locate"], HEAVY | {"textual", "rich"}),
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(kiki: Path, arguments: list[str], unwanted: set[str]) -> None:

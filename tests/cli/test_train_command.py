@@ -256,7 +256,13 @@ def test_a_folder_in_use_is_refused(tuned_kiki: Path, home: Home) -> None:
     run = the_run(home)
     (run.folder / "summary.json").unlink()
     with FileLock(run.folder / ".lock"):
-        assert "another process is training in " in refused(in_a_process("train", "kiki", "--resume"), 1)
+        assert "another process is training in " in refused(train("--resume"), 1)
+
+
+def test_other_settings_typed_beside_resume_are_wrong_usage(tuned_kiki: Path, home: Home) -> None:
+    (the_run(home).folder / "summary.json").unlink()
+    told = refused(roleplay("train", "kiki", "--resume", "--rank", 3, "--seed", 0, "--lr", 1), 2)
+    assert "learning_rate 1.0 (the run has 0.005), rank 3 (the run has 16) was typed" in told
 
 
 def test_a_damaged_configuration_is_an_error(tuned_kiki: Path, home: Home) -> None:

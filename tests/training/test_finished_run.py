@@ -12,6 +12,7 @@ from peft import PeftModel
 from roleplay.cards.load import load_card
 from roleplay.dataset.build import Corpus, Row, build_corpus
 from roleplay.dataset.render import make_renderer
+from roleplay.errors import RunError
 from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import likelihoods, mean_loss
 from roleplay.models.adapter import attach_new, load_adapter
@@ -217,6 +218,12 @@ def test_another_seed_gives_another_adapter(tmp_path: Path, card: Path) -> None:
     short = {"max_steps": 2}
     runs = [run_kiki(Home(tmp_path / "home"), card, f"run-{seed}", seed=seed, **short) for seed in (0, 1)]
     assert weights(runs[0]) != weights(runs[1])
+
+
+def test_a_run_that_diverges_stops_and_says_so(tmp_path: Path, card: Path) -> None:
+    with pytest.raises(RunError, match=r"diverged: the loss at step [34] is nan; start a new run with a lower --learn"):
+        run_kiki(Home(tmp_path / "home"), card, "wild", learning_rate=1e30)
+    assert not (tmp_path / "home" / "runs" / "kiki" / "wild" / "summary.json").exists()
 
 
 def weights(run: Run) -> list[bytes]:
