@@ -33,6 +33,8 @@ class Session:
         self.voice, self.engine, self.store = voice, engine, store
         self.active = default_prefixes(voice.prefixes)
         self.history: list[Turn] = []
+        # By active prefixes: where the history sent begins. It moves only when the context is full, as in training.
+        self._starts: dict[tuple[str, ...], int] = {}
         self._parent: int | None = None
         self._chat = store.new_chat(voice.card.name) if store is not None else 0
         if greet and voice.card.greeting:
@@ -59,7 +61,8 @@ class Session:
         active = tuple(self.active) if lane.prefix else ()
         context = self.engine.base.context
         reserve = min(sampling.max_new_tokens, context // 2)
-        start = fit_start(self.voice, self.history, 0, reserve, active, context)
+        start = fit_start(self.voice, self.history, self._starts.get(active, 0), reserve, active, context)
+        self._starts[active] = start
         return Asked(lane, active, tuple(self.voice.prompt_ids(self.history[start:], active)))
 
     def _remember(

@@ -38,7 +38,7 @@ def demo(
     else:
         if former is not None:
             start = replace(start, preset=None, run=former.name)
-            from dataclasses import replace as r; job = r(job, run=former)
+            job = load(plan_resume(home, start), start)
         with job.run.locked():
             summary = tune(job, resume=former is not None)
     if not summary["finished"]:

@@ -55,7 +55,7 @@ class PersonaTrainer(Trainer):
         )
         self.heldout, self.pad, self.save_best = heldout, pad, save_best
         self._staging: str | None = None
-        self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its self._tr_loss += untold["loss"]es
+        self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(train_dataset or self.train_dataset)
@@ -85,7 +85,7 @@ class PersonaTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Nats per trained token of the whole optimizer step, whatever the self._tr_loss += untold["loss"]es it is split into."""
+        """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
         return token_losses(self.model, inputs).sum() / count
 

@@ -246,7 +246,7 @@ def _summary(job: Job, trainer: PersonaTrainer, seconds: float) -> dict[str, Any
         "parameters": job.parameters,
         "targets": job.config.targets,
         "training_loss": _newest(metrics, "loss"),
-        "heldout_loss": _newest(here, "eval_loss"),
+        "heldout_loss": _newest(metrics, "eval_loss"),
         "best_heldout_loss": trainer.state.best_metric,
         "best_step": trainer.state.best_global_step,
         "heldout_bits_per_character": {lane: asdict(interval) for lane, interval in bits.items()},

@@ -1,45 +1,26 @@
 """DESIGN's contract of lanes: the base is the base, a lane in company is the lane alone, each stops by itself."""
 
-import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from roleplay.errors import BaseModelError, UsageError
-from roleplay.generation.engine import Cancel, Engine, Finished, Piece
+from roleplay.generation.engine import Engine, Finished, Piece
 from roleplay.generation.lanes import LANES, Lane, parse_lanes
 from roleplay.generation.sampling import left_pad
 from roleplay.generation.settings import Sampling
 from roleplay.models.adapter import PERSONA, load_adapter
 from roleplay.text import clean
-from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base
+from tests.tiny import load_tiny_base, save_tiny_adapter
 
 GREEDY = Sampling(temperature=0, max_new_tokens=24)
 SAMPLED = Sampling(temperature=1.0, top_p=0.95, max_new_tokens=24, seed=5)
 PROMPTS = [[1, 40, 41, 2], [1, 40, 41, 42, 43, 44, 2], [1, 50, 2], [1, 60, 61, 62, 2]]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, chatml_tokenizer: PreTrainedTokenizerFast) -> Path:
-    folder = save_tiny_base(tmp_path_factory.mktemp("lanes") / "base", chatml_tokenizer)
-    save_tiny_adapter(folder, folder.parent / "adapter")
-    return folder
-
-
-@pytest.fixture
-def engine(folder: Path) -> Engine:
-    base = load_tiny_base(folder)
-    return Engine(base, load_adapter(base, folder.parent / "adapter"), [2])
-
-
-@pytest.fixture
-def bare(folder: Path) -> Engine:
-    """An engine over a model that never saw an adapter."""
-    return Engine(load_tiny_base(folder), None, [2])
 
 
 def replies(engine: Engine, lanes: list[Lane], prompts: list[list[int]], sampling: Sampling) -> dict[str, Finished]:
@@ -79,14 +60,89 @@ def test_the_persona_lane_equals_a_single_lane_call_within_rounding(engine: Engi
     assert (mixed[2] - alone[0]).abs().max() <= 1e-5 * alone.abs().max()
 
 
-@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-@pytest.mark.parametrize("name", list(LANES))
-def test_a_lane_says_in_company_what_it_says_alone(engine: Engine, name: str, sampling: Sampling) -> None:
-    together = replies(engine, list(LANES.values()), PROMPTS, sampling)
-    prompt = PROMPTS[list(LANES).index(name)]
-    alone = replies(engine, [LANES[name]], [prompt], sampling)
-    assert together[name].text == alone[name].text
-    assert together[name].tokens == alone[name].tokens
+def generated(model: Any, ids: torch.Tensor, mask: torch.Tensor, **options: Any) -> torch.Tensor:
+    """Logits of every greedy step, with the cache in use, (steps, B, V)."""
+    with torch.inference_mode():
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            do_sample=False,
+            max_new_tokens=12,
+            eos_token_id=339,
+            pad_token_id=0,
+            return_dict_in_generate=True,
+            output_logits=True,
+            **options,
+        )
+    return torch.stack(out.logits)
+
+
+def test_the_base_lanes_stay_bit_for_bit_the_base_through_a_whole_reply(engine: Engine, bare: Engine) -> None:
+    ids, mask = left_pad(PROMPTS, 0)
+    names = [PERSONA, "__base__", PERSONA, "__base__"]
+
+    mixed = generated(engine.tuned, ids, mask, adapter_names=names)
+    clean = generated(bare.base.model, ids, mask)
+
+    assert mixed.shape[:2] == (12, 4)
+    assert torch.equal(mixed[:, [1, 3]], clean[:, [1, 3]])
+    assert not torch.allclose(mixed[:, [0, 2]], clean[:, [0, 2]], atol=1e-3)
+
+
+def test_absolute_positions_and_a_fused_projection_keep_the_contract(
+    tmp_path: Path, chatml_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """GPT-2: q, k and v in one Conv1D, and positions that left padding must not move."""
+    torch.manual_seed(0)
+    ends = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 0}
+    config = GPT2Config(vocab_size=340, n_embd=32, n_layer=2, n_head=2, n_positions=128, initializer_range=0.4, **ends)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt2")
+    chatml_tokenizer.save_pretrained(tmp_path / "gpt2")
+    adapter = save_tiny_adapter(tmp_path / "gpt2", tmp_path / "adapter")
+    bare = Engine(load_tiny_base(tmp_path / "gpt2"), None, [2])
+    base = load_tiny_base(tmp_path / "gpt2")
+    engine = Engine(base, load_adapter(base, adapter), [2])
+
+    together = replies(engine, list(LANES.values()), PROMPTS, GREEDY)
+
+    for name, prompt in zip(LANES, PROMPTS, strict=True):
+        alone = replies(engine, [LANES[name]], [prompt], GREEDY)
+        assert together[name].text == alone[name].text
+    for name, prompt in (("base+prefix", PROMPTS[1]), ("base", PROMPTS[3])):
+        assert together[name].text == replies(bare, [LANES[name]], [prompt], GREEDY)[name].text
+    same_prompt = replies(engine, list(LANES.values()), [PROMPTS[1]] * 4, GREEDY)
+    assert same_prompt["persona"].text != same_prompt["base"].text
+
+
+def test_the_seed_alone_decides_a_sampled_reply(engine: Engine) -> None:
+    def said(seed: int) -> list[str]:
+        done = replies(engine, list(LANES.values()), PROMPTS, replace(SAMPLED, seed=seed))
+        return [done[name].text for name in LANES]
+
+    first = said(5)
+    torch.rand(1000)  # draws of anybody else play no part
+
+    assert said(5) == first
+    assert all(a != b for a, b in zip(said(6), first, strict=True))
+
+
+def test_a_prompt_full_of_a_word_does_not_silence_it(engine: Engine) -> None:
+    """The penalty changes nothing as long as a greedy reply does not repeat itself."""
+    plain = replies(engine, [LANES["base"]], [PROMPTS[1]], replace(GREEDY, max_new_tokens=1))["base"]
+    (likeliest,) = engine.base.tokenizer(plain.text, add_special_tokens=False)["input_ids"]
+    prompt = [likeliest] * 3 + PROMPTS[1]
+    unpunished = replies(engine, [LANES["base"]], [prompt], replace(GREEDY, max_new_tokens=1))["base"]
+    (said,) = engine.base.tokenizer(unpunished.text, add_special_tokens=False)["input_ids"]
+
+    punished = replies(engine, [LANES["base"]], [prompt], replace(GREEDY, max_new_tokens=1, repetition_penalty=5.0))[
+        "base"
+    ]
+    long = replace(GREEDY, max_new_tokens=24)
+    repeating = replies(engine, [LANES["base"]], [[said, *prompt]], long)["base"].text
+    varied = replies(engine, [LANES["base"]], [[said, *prompt]], replace(long, repetition_penalty=5.0))["base"].text
+
+    assert punished.text == unpunished.text
+    assert varied != repeating, "within the reply the penalty counts"
 
 
 def test_base_lanes_reply_as_a_model_that_never_saw_an_adapter(engine: Engine, bare: Engine) -> None:
@@ -145,54 +201,6 @@ def test_pieces_joined_are_the_reply(engine: Engine) -> None:
         else:
             done[event.lane.name] = event.text
     assert said == done
-
-
-def test_one_lane_is_cancelled_and_the_others_go_on(engine: Engine) -> None:
-    cancel, lanes = Cancel(), [LANES["persona"], LANES["base"]]
-    done = {}
-    for event in engine.stream(lanes, PROMPTS[:2], GREEDY, cancel):
-        if isinstance(event, Piece):
-            cancel.stop(LANES["persona"])
-        else:
-            done[event.lane.name] = event
-    assert done["persona"].stopped == "cancelled"
-    assert done["base"].stopped in ("end", "length")
-    assert done["base"].tokens > done["persona"].tokens
-
-
-def test_cancelling_all_ends_every_lane_with_what_it_said(engine: Engine) -> None:
-    cancel = Cancel()
-    cancel.stop()
-    done = [e for e in engine.stream([LANES["base"]], [PROMPTS[0]], GREEDY, cancel) if isinstance(e, Finished)]
-    assert [event.stopped for event in done] == ["cancelled"]
-    assert done[0].tokens <= 1
-
-
-def test_leaving_a_stream_ends_its_thread(engine: Engine) -> None:
-    before = threading.active_count()
-    stream = engine.stream([LANES["base"]], [PROMPTS[0]], Sampling(temperature=1, max_new_tokens=400))
-    next(stream)
-    stream.close()
-    assert threading.active_count() == before
-
-
-def test_the_limit_ends_a_lane(engine: Engine) -> None:
-    done = replies(engine, [LANES["base"]], [PROMPTS[0]], Sampling(temperature=0, max_new_tokens=3))["base"]
-    assert (done.stopped, done.tokens) == ("length", 3)
-
-
-def test_an_error_inside_the_model_reaches_the_reader(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: Any, **options: Any) -> None:
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(engine.base.model, "forward", broken)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        list(engine.stream([LANES["base"]], [PROMPTS[0]], GREEDY))
-
-
-def test_a_prompt_that_fills_the_context_is_refused(engine: Engine) -> None:
-    with pytest.raises(BaseModelError, match="the prompt has 512 tokens and the base takes 512"):
-        next(engine.stream([LANES["base"]], [[5] * 512], GREEDY))
 
 
 def test_a_persona_lane_without_adapter_is_refused(bare: Engine) -> None:

@@ -22,7 +22,7 @@ from roleplay.models.adapter import Passport, attach_new, check_adapter, load_ad
 from roleplay.models.base import Base
 from roleplay.models.find import adapter_folders, base_of_adapter
 from roleplay.paths import Home
-from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base
+from tests.tiny import load_tiny_base, save_tiny_base
 
 IDS = torch.tensor([[1, 40, 41, 42, 43, 2]])
 

@@ -186,9 +186,7 @@ def test_two_commits_of_a_hub_id_with_other_weights_are_different_bases(
     save_tiny_base(stored / ("b" * 40), chatml_tokenizer, seed=1)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
-    first, second = (
-        load_base(parse_spec(f"someone/tiny@{letter * 40}"), device="cpu").identity for letter in "ab"
-    )
+    first, second = (load_base(parse_spec(f"someone/tiny@{letter * 40}"), device="cpu").identity for letter in "ab")
 
     assert (first.revision, second.revision) == ("a" * 40, "b" * 40)
     assert first.differences(second) == ["weights"]

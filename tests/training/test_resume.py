@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from roleplay.cards.load import load_card
 from roleplay.dataset.build import Row
 from roleplay.errors import RunError, UsageError
+from roleplay.models.adapter import read_passport
 from roleplay.paths import Home
 from roleplay.training.run import Run, runs_of
 from roleplay.training.start import Start, load, plan_new, plan_resume
@@ -43,6 +44,18 @@ def test_ctrl_c_saves_and_the_resumed_run_is_the_whole_one(
     assert resume_kiki(home, card) == run
     assert run.finished
     assert outcome(run) == outcome(finished.run)
+
+
+@pytest.mark.parametrize(("step", "evaluated"), [(2, False), (4, True), (5, False)])
+def test_the_last_adapter_of_a_stopped_run_has_the_loss_of_its_own_step_or_none(
+    tmp_path: Path, card: Path, step: int, evaluated: bool
+) -> None:
+    run = run_kiki(Home(tmp_path / "home"), card, "run", interrupt_at(step))
+    passport = read_passport(run.adapter("last"))
+    losses = {entry["step"]: entry["eval_loss"] for entry in metrics(run) if "eval_loss" in entry}
+    assert passport.step == step
+    assert passport.heldout_loss == losses.get(step)
+    assert (passport.heldout_loss is not None) is evaluated
 
 
 @pytest.mark.parametrize("step", [3, 6, 13])
