@@ -18,12 +18,12 @@ from roleplay.text import clean
 
 _VERSION = 1
 _SCHEMA = """
-CREATE TABLE chats (
+CREATE TABLE IF NOT EXISTS chats (
     id INTEGER PRIMARY KEY,
     character TEXT NOT NULL,
     created REAL NOT NULL
 ) STRICT;
-CREATE TABLE turns (
+CREATE TABLE IF NOT EXISTS turns (
     id INTEGER PRIMARY KEY,
     chat INTEGER NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
     parent INTEGER REFERENCES turns (id) ON DELETE CASCADE,
@@ -34,7 +34,7 @@ CREATE TABLE turns (
     stopped TEXT,
     created REAL NOT NULL
 ) STRICT;
-CREATE INDEX turns_by_parent ON turns (chat, parent);
+CREATE INDEX IF NOT EXISTS turns_by_parent ON turns (chat, parent);
 """
 
 
@@ -78,7 +78,8 @@ class ChatStore:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
             if version == 0:
-                self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+                # Another process may make the tables at the same moment: IMMEDIATE waits for it, IF NOT EXISTS agrees.
+                self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     def new_chat(self, character: str) -> int:
         """Begin a conversation; returns its number."""

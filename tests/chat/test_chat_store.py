@@ -5,11 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from roleplay.chat.store import ChatStore
+from roleplay.chat.store import ChatStore, StoredTurn
+from roleplay.dialogue import Role
 from roleplay.errors import StorageError
 from roleplay.paths import Home
 
@@ -30,6 +33,109 @@ def test_a_turn_is_on_disk_when_add_returns(home: Home) -> None:
         ("user", "在吗", None, None),
         ("assistant", "嗯", 1, "end"),
     ]
+
+
+def test_every_turn_that_was_acknowledged_outlives_a_kill_at_any_instant(home: Home) -> None:
+    script = (
+        "import sys; from pathlib import Path; from roleplay.chat.store import ChatStore\n"
+        f"store = ChatStore(Path({str(home.chats)!r})); chat = store.new_chat('yui'); turn = None\n"
+        "while True:\n"
+        "    turn = store.add(chat, turn, 'user', 'turn ' * 40)\n"
+        "    sys.stdout.write(f'{turn}\\n'); sys.stdout.flush()\n"
+    )
+    acknowledged = 0
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for _ in range(7):
+                acknowledged = int(child.stdout.readline())
+            child.kill()
+            for line in child.stdout:  # what it acknowledged until the kill came through
+                acknowledged = int(line) if line.endswith("\n") else acknowledged
+        store = ChatStore(home.chats)
+        line = store.path_to(acknowledged)
+        store.close()
+        assert len(line) >= 7
+        assert line[-1].id == acknowledged
+        assert {turn.text for turn in line} == {"turn " * 40}
+    assert acknowledged >= 21
+
+
+def test_many_may_open_a_new_file_at_once(home: Home) -> None:
+    """The first to come makes the tables, the others find them made."""
+    gate = threading.Barrier(8)
+
+    def begin(number: int) -> int:
+        gate.wait()
+        store = ChatStore(home.chats)
+        chat = store.new_chat(f"c{number}")
+        store.close()
+        return chat
+
+    with ThreadPoolExecutor(8) as pool:
+        chats = list(pool.map(begin, range(8)))
+
+    assert sorted(chats) == list(range(1, 9))
+
+
+def test_two_chats_keep_their_turns_apart(home: Home) -> None:
+    one, other = ChatStore(home.chats), ChatStore(home.chats)
+    first, second = one.new_chat("yui"), other.new_chat("yui")
+    a = one.add(first, None, "user", "a")
+    b = other.add(second, None, "user", "b")
+    c = one.add(first, a, "assistant", "c")
+
+    assert (one.newest_turn(first), one.newest_turn(second)) == (c, b)
+    assert [turn.text for turn in other.path_to(c)] == ["a", "c"]
+    assert one.newest_turn(one.new_chat("nobody")) is None
+
+
+def test_a_long_conversation_comes_back_in_order(home: Home) -> None:
+    store = ChatStore(home.chats)
+    chat, turn = store.new_chat("yui"), None
+    for number in range(60):
+        turn = store.add(chat, turn, "user" if number % 2 == 0 else "assistant", str(number))
+
+    line = store.path_to(turn)
+
+    assert [turn.text for turn in line] == [str(number) for number in range(60)]
+    assert [turn.parent for turn in line] == [None, *(turn.id for turn in line[:-1])]
+
+
+def test_a_turn_comes_back_as_it_was_given(home: Home) -> None:
+    store = ChatStore(home.chats)
+    text = '\'; DROP TABLE turns; --\n\t学长🐈‍⬛ "%s" {{user}} [bold]'
+    turn = store.add(
+        store.new_chat("yui"), None, "assistant", text, lane="persona+prefix", prefixes=["who", "w'o"], stopped="length"
+    )
+
+    assert store.path_to(turn) == [
+        StoredTurn(turn, None, "assistant", text, "persona+prefix", ("who", "w'o"), "length")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chat", "parent", "role"),
+    [(99, None, "user"), (1, 99, "user"), (1, None, "system")],
+    ids=["chat", "parent", "role"],
+)
+def test_a_turn_that_belongs_nowhere_is_refused(chat: int, parent: int | None, role: Role, home: Home) -> None:
+    store = ChatStore(home.chats)
+    store.new_chat("yui")
+
+    with pytest.raises(StorageError, match="cannot be read or written"):
+        store.add(chat, parent, role, "lost")
+
+    assert store.newest_turn(chat) is None
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_clear_error(home: Home) -> None:
+    home.chats.mkdir(parents=True)
+
+    with pytest.raises(
+        StorageError, match=r"cannot be read or written: .*; make room, check its permissions, or point"
+    ):
+        ChatStore(home.chats)
 
 
 def test_two_replies_to_one_turn_are_two_branches(home: Home) -> None:
@@ -60,8 +166,8 @@ def test_a_file_of_a_newer_version_is_left_alone(home: Home) -> None:
     assert home.chats.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 20])
-def test_a_file_that_is_no_database_is_one_clear_error(home: Home, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_one_clear_error(home: Home) -> None:
+    content = b"not a database at all, but long enough to be looked at" * 20
     home.root.mkdir(parents=True)
     home.chats.write_bytes(content)
     with pytest.raises(StorageError, match="cannot be read or written"):

@@ -20,7 +20,7 @@ from roleplay.cli import main
 from roleplay.paths import Home
 from roleplay.training.run import Run
 from tests.tiny import save_tiny_base
-from tests.training.kiki import write_kiki
+from tests.training.pell import write_pell
 
 SHORT = [
     *("--max-steps", "30", "--batch-size", "2", "--grad-accum", "2", "--learning-rate", "5e-3", "--rank", "16"),
@@ -116,9 +116,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def kiki(project: Path, tiny_base: Path) -> Path:
-    """Kiki's card in the project."""
-    return write_kiki(project / "characters", tiny_base)
+def pell(project: Path, tiny_base: Path) -> Path:
+    """Pell's card in the project."""
+    return write_pell(project / "characters", tiny_base)
 
 
 @dataclass(frozen=True)
@@ -128,23 +128,23 @@ class Trained:
     run: Run
     """Its folder."""
     outcome: Outcome
-    """Of `roleplay train kiki --json`."""
+    """Of `roleplay train pell --json`."""
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Trained:
     """One uninterrupted run; leave it as it is."""
     folder = tmp_path_factory.mktemp("trained")
-    write_kiki(folder / "characters", tiny_base)
+    write_pell(folder / "characters", tiny_base)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("ROLEPLAY_HOME", str(folder / "home"))
-        outcome = roleplay("train", "kiki", *SHORT, "--run", "whole", "--json")
-    return Trained(Run(folder / "home" / "runs" / "kiki" / "whole"), outcome)
+        outcome = roleplay("train", "pell", *SHORT, "--run", "whole", "--json")
+    return Trained(Run(folder / "home" / "runs" / "pell" / "whole"), outcome)
 
 
 @pytest.fixture
-def tuned_kiki(kiki: Path, home: Home, trained: Trained) -> Path:
-    """Kiki's card, with her finished run in the test's home."""
-    shutil.copytree(trained.run.folder, home.runs / "kiki" / "whole")
-    return kiki
+def tuned_pell(pell: Path, home: Home, trained: Trained) -> Path:
+    """Pell's card, with her finished run in the test's home."""
+    shutil.copytree(trained.run.folder, home.runs / "pell" / "whole")
+    return pell

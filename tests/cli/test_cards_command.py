@@ -10,29 +10,29 @@ from tests.cli.conftest import Outcome, refused, roleplay
 FAULTY = "schema: 1\nname: bad\ndisplay_nam: Bad\nlanguage: en\nprefixes:\n  - {id: who}\n"
 
 
-def test_list_shows_every_character_and_counts_the_faults_of_a_faulty_one(kiki: Path, home: Home) -> None:
+def test_list_shows_every_character_and_counts_the_faults_of_a_faulty_one(pell: Path, home: Home) -> None:
     home.characters.mkdir(parents=True)
     (home.characters / "bad.yaml").write_text(FAULTY)
     listed = roleplay("cards", "list")
     assert (listed.status, listed.err) == (0, "")
     assert [line.split(maxsplit=3) for line in listed.out.splitlines()] == [
         ["bad", "home", "3", "faults: roleplay cards check bad"],
-        ["kiki", "en", "project", "A courier with a cat."],
+        ["pell", "en", "project", "A lock keeper with a goat."],
     ]
 
 
-def test_list_as_json_is_one_array(kiki: Path, home: Home) -> None:
+def test_list_as_json_is_one_array(pell: Path, home: Home) -> None:
     home.characters.mkdir(parents=True)
     (home.characters / "bad.yaml").write_text(FAULTY)
     bad, good = roleplay("cards", "list", "--json").json
     assert (bad["name"], bad["place"], bad["faults"]) == ("bad", "home", 3)
     assert good == {
-        "name": "kiki",
+        "name": "pell",
         "place": "project",
-        "path": "characters/kiki.yaml",
-        "display_name": "Kiki",
+        "path": "characters/pell.yaml",
+        "display_name": "Pell",
         "language": "en",
-        "description": "A courier with a cat.",
+        "description": "A lock keeper with a goat.",
         "faults": 0,
     }
 
@@ -42,38 +42,38 @@ def test_an_empty_list_says_where_to_write_a_card_on_stderr(project: Path) -> No
     assert roleplay("cards", "list", "--json") == Outcome(0, "[]\n", "")
 
 
-def test_show_fills_the_names_in(kiki: Path) -> None:
-    shown = roleplay("cards", "show", "kiki")
+def test_show_fills_the_names_in(pell: Path) -> None:
+    shown = roleplay("cards", "show", "pell")
     assert (shown.status, shown.err) == (0, "")
     assert shown.out == (
-        "Kiki  kiki · en · version 1\n"
-        "A courier with a cat.\n"
-        "characters/kiki.yaml\n"
+        "Pell  pell · en · version 1\n"
+        "A lock keeper with a goat.\n"
+        "characters/pell.yaml\n"
         "\n[on ] who  system, trained always\n"
-        "You are Kiki.\n"
+        "You are Pell.\n"
         "\n[on ] manner  system, trained 0.5\n"
-        "Kiki is brief.\n"
+        "Pell is brief.\n"
         "\ngreeting  Hello, Tom.\n"
-        "corpus    desc      characters/kiki/desc.yaml\n"
-        "corpus    dialogue  characters/kiki/talk.yaml\n"
+        "corpus    desc      characters/pell/desc.yaml\n"
+        "corpus    dialogue  characters/pell/talk.yaml\n"
     )
 
 
-def test_show_as_json_is_the_card(kiki: Path) -> None:
-    card = roleplay("cards", "show", "characters/kiki.yaml", "--json").json
-    assert (card["schema"], card["name"], card["greeting"]) == (1, "kiki", "Hello, {{user}}.")
+def test_show_as_json_is_the_card(pell: Path) -> None:
+    card = roleplay("cards", "show", "characters/pell.yaml", "--json").json
+    assert (card["schema"], card["name"], card["greeting"]) == (1, "pell", "Hello, {{user}}.")
     assert [prefix["train"] for prefix in card["prefixes"]] == ["always", 0.5]
 
 
-def test_check_is_silent_on_stdout_where_all_is_well(kiki: Path) -> None:
+def test_check_is_silent_on_stdout_where_all_is_well(pell: Path) -> None:
     assert roleplay("cards", "check") == Outcome(0, "", "1 checked, 0 faults\n")
-    assert roleplay("cards", "check", "kiki", "--json") == Outcome(0, "[]\n", "")
+    assert roleplay("cards", "check", "pell", "--json") == Outcome(0, "[]\n", "")
 
 
-def test_check_lists_faults_of_cards_and_corpora_together(kiki: Path, home: Home) -> None:
+def test_check_lists_faults_of_cards_and_corpora_together(pell: Path, home: Home) -> None:
     home.characters.mkdir(parents=True)
     (home.characters / "bad.yaml").write_text(FAULTY)
-    (kiki.parent / "kiki" / "talk.yaml").write_text("- - user: A\n  - chat: B\n- - user: C\n")
+    (pell.parent / "pell" / "talk.yaml").write_text("- - user: A\n  - chat: B\n- - user: C\n")
     checked = roleplay("cards", "check", "--json")
     assert (checked.status, checked.err) == (1, "")
     assert [(fault["key"], fault["line"]) for fault in checked.json] == [
@@ -86,7 +86,7 @@ def test_check_lists_faults_of_cards_and_corpora_together(kiki: Path, home: Home
     assert all(fault.keys() == {"file", "line", "key", "problem", "remedy"} for fault in checked.json)
     told = roleplay("cards", "check")
     assert (told.status, told.err) == (1, "2 checked, 5 faults\n")
-    assert "characters/kiki/talk.yaml:2: dialogue 1: has a turn by 'chat'; did you mean 'char'?\n" in told.out
+    assert "characters/pell/talk.yaml:2: dialogue 1: has a turn by 'chat'; did you mean 'char'?\n" in told.out
 
 
 def test_a_mistyped_key_ends_a_command_with_file_line_and_nearest(project: Path) -> None:
@@ -97,14 +97,14 @@ def test_a_mistyped_key_ends_a_command_with_file_line_and_nearest(project: Path)
 
 
 @pytest.mark.parametrize("command", [["cards", "show"], ["train"], ["chat", "--say", "Hi"], ["data", "show"], ["demo"]])
-def test_an_unknown_character_is_answered_with_the_nearest(kiki: Path, command: list[str]) -> None:
+def test_an_unknown_character_is_answered_with_the_nearest(pell: Path, command: list[str]) -> None:
     told = refused(roleplay(*command, "kikki"), 1)
     assert "there is no character 'kikki' in characters, " in told
-    assert told.endswith("did you mean 'kiki'?\n")
+    assert told.endswith("did you mean 'pell'?\n")
 
 
-def test_check_of_an_unknown_character_is_an_error(kiki: Path) -> None:
-    assert "did you mean 'kiki'?" in refused(roleplay("cards", "check", "kikki"), 1)
+def test_check_of_an_unknown_character_is_an_error(pell: Path) -> None:
+    assert "did you mean 'pell'?" in refused(roleplay("cards", "check", "kikki"), 1)
 
 
 def test_locate_as_json_has_five_places(project: Path, home: Home) -> None:

@@ -25,21 +25,21 @@ def parrot(tmp_path_factory: pytest.TempPathFactory, chatml_tokenizer: PreTraine
 
 
 def say(*arguments: object, stdin: str = "") -> Outcome:
-    """Talk to kiki, briefly and with a fixed seed."""
-    return roleplay("chat", "kiki", "--max-new-tokens", 12, "--seed", 3, *arguments, stdin=stdin)
+    """Talk to pell, briefly and with a fixed seed."""
+    return roleplay("chat", "pell", "--max-new-tokens", 12, "--seed", 3, *arguments, stdin=stdin)
 
 
-def test_a_reply_is_all_that_stdout_gets(kiki: Path, parrot: Path) -> None:
+def test_a_reply_is_all_that_stdout_gets(pell: Path, parrot: Path) -> None:
     told = say("--say", "Hi.", "--base", parrot, "--temperature", 0, "--lanes", "base")
     assert (told.status, told.out) == (0, "Bye, Tom.\n")
 
 
-def test_several_lanes_are_named(kiki: Path, parrot: Path) -> None:
+def test_several_lanes_are_named(pell: Path, parrot: Path) -> None:
     told = say("--say", "Hi.", "--base", parrot, "--temperature", 0, "--lanes", "base+prefix,base")
     assert told.out == "base+prefix     Bye, Tom.\nbase            Bye, Tom.\n"
 
 
-def test_a_record_has_eight_keys(kiki: Path, parrot: Path) -> None:
+def test_a_record_has_eight_keys(pell: Path, parrot: Path) -> None:
     (record,) = say("--say", "Hi.", "--base", parrot, "--temperature", 0, "--json").rows
     seconds = record.pop("seconds")
     assert 0 <= seconds < 600
@@ -47,7 +47,7 @@ def test_a_record_has_eight_keys(kiki: Path, parrot: Path) -> None:
         "lane": "base+prefix",
         "adapter": None,
         "prefix": ["who", "manner"],
-        "prompt": "<|im_start|>system\nYou are Kiki.\n\nKiki is brief.<|im_end|>\n"
+        "prompt": "<|im_start|>system\nYou are Pell.\n\nPell is brief.<|im_end|>\n"
         "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n",
         "text": "Bye, Tom.",
         "tokens": 10,
@@ -55,64 +55,64 @@ def test_a_record_has_eight_keys(kiki: Path, parrot: Path) -> None:
     }
 
 
-def test_a_reply_cut_at_the_limit_says_so(kiki: Path, parrot: Path) -> None:
+def test_a_reply_cut_at_the_limit_says_so(pell: Path, parrot: Path) -> None:
     (record,) = say("--say", "Hi.", "--base", parrot, "--temperature", 0, "--json", "--max-new-tokens", 3).rows
     assert (record["text"], record["tokens"], record["stopped"]) == ("Bye", 3, "length")
 
 
-def test_four_lanes_answer_on_one_weight_load(tuned_kiki: Path, home: Home) -> None:
+def test_four_lanes_answer_on_one_weight_load(tuned_pell: Path, home: Home) -> None:
     told = say("--say", "Hi.", "--lanes", ALL, "--json", "--temperature", 0, "--max-new-tokens", 40)
     assert (told.status, told.err) == (0, "")
     records = {record["lane"]: record for record in told.rows}
-    step = read_passport(home.runs / "kiki" / "whole" / "adapter" / "best").step
+    step = read_passport(home.runs / "pell" / "whole" / "adapter" / "best").step
     assert list(records) == list(LANES)
     for name, lane in LANES.items():
-        assert records[name]["adapter"] == (f"kiki/whole@{step}" if lane.adapter else None)
+        assert records[name]["adapter"] == (f"pell/whole@{step}" if lane.adapter else None)
         assert records[name]["prefix"] == (["who", "manner"] if lane.prefix else [])
-        assert ("You are Kiki." in records[name]["prompt"]) is lane.prefix
+        assert ("You are Pell." in records[name]["prompt"]) is lane.prefix
     assert len({record["text"] for record in records.values()}) == 4
 
 
-def test_a_lane_says_alone_what_it_says_in_company(tuned_kiki: Path) -> None:
+def test_a_lane_says_alone_what_it_says_in_company(tuned_pell: Path) -> None:
     company = {record["lane"]: record["text"] for record in say("--say", "Hi.", "--lanes", ALL, "--json").rows}
     alone = {lane: record["text"] for lane in LANES for record in say("--say", "Hi.", "--lanes", lane, "--json").rows}
     assert alone == company
 
 
-def test_lanes_answer_in_the_order_typed(tuned_kiki: Path) -> None:
+def test_lanes_answer_in_the_order_typed(tuned_pell: Path) -> None:
     told = say("--say", "Hi.", "--lanes", "base, persona+prefix", "--json")
     assert [record["lane"] for record in told.rows] == ["base", "persona+prefix"]
 
 
-def test_a_character_with_an_adapter_answers_as_persona_with_prefix(tuned_kiki: Path) -> None:
+def test_a_character_with_an_adapter_answers_as_persona_with_prefix(tuned_pell: Path) -> None:
     (record,) = say("--say", "Hi.", "--json").rows
     assert record["lane"] == "persona+prefix"
 
 
-def test_last_and_a_run_can_be_asked_for(tuned_kiki: Path) -> None:
+def test_last_and_a_run_can_be_asked_for(tuned_pell: Path) -> None:
     adapters = [say("--say", "Hi.", "--json", *flags).rows[0]["adapter"] for flags in ([], ["--adapter", "last"])]
-    assert adapters[1] == "kiki/whole@30"
-    assert adapters[0].startswith("kiki/whole@")
+    assert adapters[1] == "pell/whole@30"
+    assert adapters[0].startswith("pell/whole@")
     assert say("--say", "Hi.", "--json", "--run", "whole").rows[0]["adapter"] == adapters[0]
     assert "no finished run 'hole'; did you mean 'whole'?" in refused(say("--say", "Hi.", "--run", "hole"), 1)
 
 
-def test_a_prefix_switched_off_leaves_the_prompt(kiki: Path, parrot: Path) -> None:
+def test_a_prefix_switched_off_leaves_the_prompt(pell: Path, parrot: Path) -> None:
     flags = ("--say", "Hi.", "--base", parrot, "--json")
     on, off, none = (
         say(*flags, *switches).rows[0]
         for switches in ([], ["--prefix", "manner=off"], ["--prefix", "manner=off", "--prefix", "who=off"])
     )
-    assert on["prompt"].replace("\n\nKiki is brief.", "") == off["prompt"]
+    assert on["prompt"].replace("\n\nPell is brief.", "") == off["prompt"]
     assert off["prefix"] == ["who"]
     assert (none["prefix"], none["prompt"]) == ([], "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n")
 
 
-def test_a_last_user_prefix_stands_before_the_last_user_turn_alone(kiki: Path, parrot: Path) -> None:
-    text = kiki.read_text().replace(
+def test_a_last_user_prefix_stands_before_the_last_user_turn_alone(pell: Path, parrot: Path) -> None:
+    text = pell.read_text().replace(
         "corpora:", "  - {id: scene, text: (Rain.), place: last_user, default: off}\ncorpora:"
     )
-    kiki.write_text(text)
+    pell.write_text(text)
     flags = ("--base", parrot, "--json", "--temperature", 0, "--lanes", "base+prefix")
     _, second = say("--say", "Hi.", "--say", "And?", *flags, "--prefix", "scene=on").rows
     assert second["prompt"].endswith(
@@ -121,7 +121,7 @@ def test_a_last_user_prefix_stands_before_the_last_user_turn_alone(kiki: Path, p
     )
 
 
-def test_several_says_share_one_history_in_every_lane(tuned_kiki: Path) -> None:
+def test_several_says_share_one_history_in_every_lane(tuned_pell: Path) -> None:
     told = say("--say", "Hi.", "--say", "Busy?", "--lanes", "base,persona", "--json", "--temperature", 0)
     first, _, *second = told.rows
     spoken = first["text"].strip()
@@ -133,62 +133,62 @@ def test_several_says_share_one_history_in_every_lane(tuned_kiki: Path) -> None:
         )
 
 
-def test_a_dash_reads_lines(kiki: Path, parrot: Path) -> None:
+def test_a_dash_reads_lines(pell: Path, parrot: Path) -> None:
     flags = ("--base", parrot, "--json", "--temperature", 0, "--lanes", "base")
     told = say("--say", "-", *flags, stdin="Hi.\n\n  And?  \n")
     assert [record["prompt"].count("<|im_start|>user") for record in told.rows] == [1, 2]
     assert "<|im_start|>user\nAnd?<|im_end|>" in told.rows[1]["prompt"]
 
 
-def test_a_greeting_opens_the_history_where_asked(kiki: Path, parrot: Path) -> None:
+def test_a_greeting_opens_the_history_where_asked(pell: Path, parrot: Path) -> None:
     (record,) = say("--say", "Hi.", "--greet", "--base", parrot, "--json", "--lanes", "base").rows
     assert record["prompt"].startswith("<|im_start|>assistant\nHello, Tom.<|im_end|>\n<|im_start|>user\nHi.")
 
 
-def test_at_temperature_0_a_reply_is_repeated_whatever_the_seed(kiki: Path) -> None:
+def test_at_temperature_0_a_reply_is_repeated_whatever_the_seed(pell: Path) -> None:
     texts = {say("--say", "Hi.", "--temperature", 0, "--seed", seed).out for seed in range(4)}
     assert len(texts) == 1
 
 
-def test_a_seed_decides_the_reply(kiki: Path) -> None:
+def test_a_seed_decides_the_reply(pell: Path) -> None:
     texts = [say("--say", "Hi.", "--temperature", 2, "--seed", seed).out for seed in (1, 1, 2, 3)]
     assert texts[0] == texts[1]
     assert len(set(texts)) == 3
 
 
-def test_without_a_seed_one_is_drawn(kiki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_seed_one_is_drawn(pell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draws = iter([1, 2])
     monkeypatch.setattr("secrets.randbelow", lambda below: next(draws))
     flags = ("--say", "Hi.", "--temperature", 2, "--max-new-tokens", 12)
-    drawn = [roleplay("chat", "kiki", *flags).out for _ in range(2)]
+    drawn = [roleplay("chat", "pell", *flags).out for _ in range(2)]
     assert drawn == [say(*flags, "--seed", seed).out for seed in (1, 2)]
 
 
-def test_typed_sampling_beats_the_cards(kiki: Path, tiny_base: Path) -> None:
-    kiki.write_text(kiki.read_text() + "generation: {max_new_tokens: 4, temperature: 0}\n")
+def test_typed_sampling_beats_the_cards(pell: Path, tiny_base: Path) -> None:
+    pell.write_text(pell.read_text() + "generation: {max_new_tokens: 4, temperature: 0}\n")
     card, typed = (
-        roleplay("chat", "kiki", "--say", "Hi.", "--json", *flags).rows[0]["tokens"]
+        roleplay("chat", "pell", "--say", "Hi.", "--json", *flags).rows[0]["tokens"]
         for flags in ([], ["--max-new-tokens", 7])
     )
     assert (card, typed) == (4, 7)
 
 
-def test_without_an_adapter_the_base_answers_and_a_notice_names_the_remedy(kiki: Path) -> None:
+def test_without_an_adapter_the_base_answers_and_a_notice_names_the_remedy(pell: Path) -> None:
     told = say("--say", "Hi.", "--json")
     assert told.rows[0]["lane"] == "base+prefix"
     assert told.err == (
-        "kiki has no adapter yet. The base answers with the prefix alone; 'roleplay train kiki' gives it the voice\n"
+        "pell has no adapter yet. The base answers with the prefix alone; 'roleplay train pell' gives it the voice\n"
     )
 
 
 @pytest.mark.parametrize("lanes", ["persona", "persona+prefix", "base,persona"])
-def test_without_an_adapter_a_persona_lane_that_was_typed_is_an_error(kiki: Path, lanes: str) -> None:
+def test_without_an_adapter_a_persona_lane_that_was_typed_is_an_error(pell: Path, lanes: str) -> None:
     told = refused(say("--say", "Hi.", "--lanes", lanes), 1)
-    assert "'roleplay train kiki'" in told
+    assert "'roleplay train pell'" in told
     assert "--lanes base+prefix,base" in told
 
 
-def test_the_adapter_of_another_base_is_set_aside_with_a_notice(tuned_kiki: Path, parrot: Path) -> None:
+def test_the_adapter_of_another_base_is_set_aside_with_a_notice(tuned_pell: Path, parrot: Path) -> None:
     told = say("--say", "Hi.", "--json", "--base", parrot)
     assert told.rows[0]["lane"] == "base+prefix"
     assert "was trained on 'tiny', not on this 'parrot'" in told.err
@@ -205,11 +205,11 @@ def test_the_adapter_of_another_base_is_set_aside_with_a_notice(tuned_kiki: Path
         (["--adapter", "bast"], "there is no adapter 'bast'; choose best or last"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_a_remedy(kiki: Path, flags: list[str], told: str) -> None:
+def test_wrong_usage_ends_with_2_and_a_remedy(pell: Path, flags: list[str], told: str) -> None:
     assert told in refused(say("--say", "Hi.", *flags), 2)
 
 
-def test_nothing_to_say_is_wrong_usage(kiki: Path) -> None:
+def test_nothing_to_say_is_wrong_usage(pell: Path) -> None:
     assert "talks through --say" in refused(say(), 2)
     assert "nothing to say" in refused(say("--say", "Hi.", "--say", "  "), 2)
 
@@ -226,7 +226,7 @@ def test_nothing_to_say_is_wrong_usage(kiki: Path) -> None:
         ["--nonsense"],
     ],
 )
-def test_a_number_out_of_range_is_wrong_usage(kiki: Path, flags: list[str]) -> None:
+def test_a_number_out_of_range_is_wrong_usage(pell: Path, flags: list[str]) -> None:
     told = say("--say", "Hi.", *flags)
     assert (told.status, told.out) == (2, "")
     assert flags[0] in told.err
@@ -240,7 +240,7 @@ def stored(home: Home) -> list[tuple[Any, ...]]:
     return rows
 
 
-def test_a_conversation_is_kept_but_for_no_save(kiki: Path, home: Home, parrot: Path) -> None:
+def test_a_conversation_is_kept_but_for_no_save(pell: Path, home: Home, parrot: Path) -> None:
     flags = ("--base", parrot, "--temperature", 0, "--lanes", "base+prefix,base")
     say("--say", "Hi.", *flags, "--no-save")
     assert not home.chats.exists()
@@ -252,8 +252,8 @@ def test_a_conversation_is_kept_but_for_no_save(kiki: Path, home: Home, parrot: 
     ]
 
 
-def test_a_run_that_lost_its_weights_is_an_error(tuned_kiki: Path, home: Home) -> None:
-    adapter = home.runs / "kiki" / "whole" / "adapter" / "best"
+def test_a_run_that_lost_its_weights_is_an_error(tuned_pell: Path, home: Home) -> None:
+    adapter = home.runs / "pell" / "whole" / "adapter" / "best"
     (adapter / "adapter_model.safetensors").unlink()
     assert "only safetensors are loaded" in refused(say("--say", "Hi."), 1)
     shutil.rmtree(adapter)

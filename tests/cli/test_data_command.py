@@ -8,18 +8,18 @@ from roleplay.cli.output import emit_painted
 from tests.cli.conftest import roleplay
 
 
-def test_build_counts_and_says_that_the_gate_passed(kiki: Path) -> None:
-    built = roleplay("data", "build", "kiki", "--epochs", 3)
+def test_build_counts_and_says_that_the_gate_passed(pell: Path) -> None:
+    built = roleplay("data", "build", "pell", "--epochs", 3)
     assert built.status == 0
     lines = built.out.splitlines()
-    assert lines[0] == "desc          6 dialogues     5 samples    1 held out  characters/kiki/desc.yaml"
+    assert lines[0] == "desc          6 dialogues     5 samples    1 held out  characters/pell/desc.yaml"
     assert lines[1].startswith("dialogue      7 dialogues ")
     assert lines[3] == "0 dropped, 0 cut, 0 end-lost"
     assert built.err.startswith("gate passed: ")
 
 
-def test_build_as_json_is_one_object_with_gate_and_counts(kiki: Path) -> None:
-    built = roleplay("data", "build", "kiki", "--json")
+def test_build_as_json_is_one_object_with_gate_and_counts(pell: Path) -> None:
+    built = roleplay("data", "build", "pell", "--json")
     assert (built.status, built.err) == (0, "")
     counts = built.json
     assert counts["gate"] == {"passed": True, "renderings": counts["gate"]["renderings"]}
@@ -30,25 +30,25 @@ def test_build_as_json_is_one_object_with_gate_and_counts(kiki: Path) -> None:
     assert sum(part["samples"] for part in counts["corpora"]) == counts["samples"]
 
 
-def test_more_epochs_draw_more_renderings(kiki: Path) -> None:
-    gates = [roleplay("data", "build", "kiki", "--json", "--epochs", n).json["gate"]["renderings"] for n in (1, 8)]
+def test_more_epochs_draw_more_renderings(pell: Path) -> None:
+    gates = [roleplay("data", "build", "pell", "--json", "--epochs", n).json["gate"]["renderings"] for n in (1, 8)]
     assert gates[0] < gates[1]
 
 
-def test_a_limit_costs_answers_which_are_counted(kiki: Path) -> None:
-    counts = roleplay("data", "build", "kiki", "--json", "--max-length", 70).json
+def test_a_limit_costs_answers_which_are_counted(pell: Path) -> None:
+    counts = roleplay("data", "build", "pell", "--json", "--max-length", 70).json
     assert counts["limit"] == 70
     assert counts["dropped"] + counts["cut"] > 0
     assert counts["longest"] <= 70
 
 
-def test_show_marks_what_is_trained(kiki: Path) -> None:
-    shown = roleplay("data", "show", "kiki", "-n", 100, "--heldout")
+def test_show_marks_what_is_trained(pell: Path) -> None:
+    shown = roleplay("data", "show", "pell", "-n", 100, "--heldout")
     assert (shown.status, shown.err) == (0, "")
     blocks = shown.out.split("\n── ")[1:]
     assert {block.splitlines()[0].split(":")[0] for block in blocks} == {
-        "characters/kiki/desc.yaml",
-        "characters/kiki/talk.yaml",
+        "characters/pell/desc.yaml",
+        "characters/pell/talk.yaml",
     }
     for block in blocks:
         title, *lines = block.splitlines()
@@ -57,43 +57,43 @@ def test_show_marks_what_is_trained(kiki: Path) -> None:
         assert kinds[0] == "user"
         assert kinds[1] == "prefix"
         assert kinds.count("trained") == kinds.count("end") > 0
-        assert "prefix  | You are Kiki." in lines
+        assert "prefix  | You are Pell." in lines
         assert "end     | <|im_end|>" in lines
 
 
-def test_show_as_json_is_one_object_a_sample(kiki: Path) -> None:
-    rows = roleplay("data", "show", "kiki", "--json", "-n", 4, "--epoch", 2).rows
+def test_show_as_json_is_one_object_a_sample(pell: Path) -> None:
+    rows = roleplay("data", "show", "pell", "--json", "-n", 4, "--epoch", 2).rows
     assert len(rows) == 4
     for row in rows:
         assert row.keys() == {"source", "prefixes", "segments"}
         assert {part["kind"] for part in row["segments"]} == {"prefix", "user", "trained", "end"}
         text = "".join(part["text"] for part in row["segments"])
-        assert text.startswith("<|im_start|>system\nYou are Kiki.")
+        assert text.startswith("<|im_start|>system\nYou are Pell.")
         assert text.endswith("<|im_end|>")
 
 
-def test_a_seed_and_an_epoch_decide_what_is_shown(kiki: Path) -> None:
+def test_a_seed_and_an_epoch_decide_what_is_shown(pell: Path) -> None:
     shows = [["--seed", "0"], ["--seed", "0"], ["--seed", "1"], ["--epoch", "1"]]
-    first, again, seed, epoch = (roleplay("data", "show", "kiki", "--json", "-n", 9, *flags).out for flags in shows)
+    first, again, seed, epoch = (roleplay("data", "show", "pell", "--json", "-n", 9, *flags).out for flags in shows)
     assert first == again
     assert len({first, seed, epoch}) == 3
 
 
-def test_a_base_may_be_typed(kiki: Path, tiny_base: Path) -> None:
-    card = kiki.read_text().replace(f"base: {tiny_base}\n", "")
-    kiki.write_text(card)
-    assert roleplay("data", "build", "kiki", "--base", tiny_base).status == 0
-    refused = roleplay("data", "build", "kiki", "--base", "./nowhere")
+def test_a_base_may_be_typed(pell: Path, tiny_base: Path) -> None:
+    card = pell.read_text().replace(f"base: {tiny_base}\n", "")
+    pell.write_text(card)
+    assert roleplay("data", "build", "pell", "--base", tiny_base).status == 0
+    refused = roleplay("data", "build", "pell", "--base", "./nowhere")
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith("error: there is no folder ./nowhere; ")
 
 
 def test_colours_are_for_terminals_alone(
-    kiki: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pell: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in ("cli.output", "cli.data"):
         monkeypatch.setattr(f"roleplay.{module}.colours", lambda: True)
-    shown = roleplay("data", "show", "kiki", "-n", 1)
+    shown = roleplay("data", "show", "pell", "-n", 1)
     assert shown.out.splitlines()[0] == (
         "\x1b[35mprefix  \x1b[0m\x1b[36muser  \x1b[0m\x1b[1;32mtrained  \x1b[0m\x1b[1;33mend  \x1b[0m"
     )

@@ -11,7 +11,7 @@ from roleplay.generation.lanes import LANES
 from roleplay.paths import Home
 from roleplay.training.run import Run, runs_of
 from tests.cli.conftest import Outcome, refused, roleplay
-from tests.training.kiki import DESC, TALK, interrupt_at, outcome, write_kiki
+from tests.training.pell import DESC, TALK, interrupt_at, outcome, write_pell
 
 TRAINING = """\
 training:
@@ -22,8 +22,8 @@ generation: {max_new_tokens: 6}
 
 
 def demo_project(root: Path, base: Path) -> None:
-    """A project whose kiki is trained in eight steps."""
-    write_kiki(root / "characters", base, more=TRAINING)
+    """A project whose pell is trained in eight steps."""
+    write_pell(root / "characters", base, more=TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> tuple[Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder / "project")
         patch.setenv("ROLEPLAY_HOME", str(folder / "home"))
-        return folder, roleplay("demo", "kiki")
+        return folder, roleplay("demo", "pell")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def again(shown: tuple[Path, Outcome], project: Path, home: Home) -> None:
 
 
 def only_run(home: Home) -> Run:
-    (run,) = runs_of(home, "kiki")
+    (run,) = runs_of(home, "pell")
     return run
 
 
@@ -56,7 +56,7 @@ def test_the_first_demo_trains_with_the_quick_preset(shown: tuple[Path, Outcome]
     assert told.status == 0
     assert run.finished
     assert run.read_config().preset == "quick"
-    assert told.err.startswith("Kiki: A courier with a cat.\n")
+    assert told.err.startswith("Pell: A lock keeper with a goat.\n")
     assert "step 8/8" in told.err
 
 
@@ -80,7 +80,7 @@ def test_the_demo_ends_with_the_proof_and_both_paths(shown: tuple[Path, Outcome]
     assert "held-out answers, bits per character" in told.out
     assert adapter == f"adapter  {run.adapter('best')}"
     assert picture == f"picture  {run.picture}"
-    assert way_on == 'go on talking:  roleplay chat kiki --say "…"'
+    assert way_on == 'go on talking:  roleplay chat pell --say "…"'
     assert run.adapter("best").is_dir()
     assert run.picture.is_file()
 
@@ -91,9 +91,9 @@ def test_a_second_demo_uses_the_run_and_does_not_train(
     monkeypatch.setattr(
         "roleplay.training.trainer.PersonaTrainer.train", lambda *_, **__: pytest.fail("it trained again")
     )
-    told = roleplay("demo", "kiki")
+    told = roleplay("demo", "pell")
     assert told.status == 0
-    assert f"using the run of before in {home.runs}/kiki/" in told.err
+    assert f"using the run of before in {home.runs}/pell/" in told.err
     assert "step " not in told.err
     assert said(told) == said(shown[1])
     assert only_run(home).finished
@@ -117,12 +117,12 @@ def test_an_interrupted_demo_goes_on(
     press = interrupt_at(step)
     with monkeypatch.context() as patch:
         patch.setattr(Bar, "report", lambda bar, progress: press(progress))
-        told = roleplay("demo", "kiki")
+        told = roleplay("demo", "pell")
     assert (told.status, told.out) == (130, "")
     assert told.err.endswith("stopped and saved; run the same command to go on\n")
     run = only_run(home)
     assert not run.finished
-    told = roleplay("demo", "kiki")
+    told = roleplay("demo", "pell")
     assert told.status == 0
     assert f"going on from step {step}\n" in told.err
     assert only_run(home) == run
@@ -136,27 +136,27 @@ def test_a_resumed_demo_keeps_what_the_machine_decided(
     press = interrupt_at(1)
     with monkeypatch.context() as patch:
         patch.setattr(Bar, "report", lambda bar, progress: press(progress))
-        assert roleplay("demo", "kiki").status == 130
+        assert roleplay("demo", "pell").status == 130
     before = only_run(home).read_config().decisions
     monkeypatch.setattr("torch.get_num_threads", lambda: before.threads + 1)
-    assert roleplay("demo", "kiki").status == 0
+    assert roleplay("demo", "pell").status == 0
     assert only_run(home).read_config().decisions == before
 
 
 def test_another_corpus_or_another_preset_is_another_run(again: None, project: Path, home: Home) -> None:
-    talk = project / "characters" / "kiki" / "talk.yaml"
+    talk = project / "characters" / "pell" / "talk.yaml"
     talk.write_text(talk.read_text() + "- - user: Tea?\n  - char: Later.\n")
-    assert roleplay("demo", "kiki").status == 0
-    assert len(runs_of(home, "kiki")) == 2
+    assert roleplay("demo", "pell").status == 0
+    assert len(runs_of(home, "pell")) == 2
 
 
 def test_a_run_that_cannot_be_read_names_its_folder(again: None, home: Home) -> None:
     run = only_run(home)
     (run.folder / "run.json").write_text("{")
-    told = refused(roleplay("demo", "kiki"), 1)
+    told = refused(roleplay("demo", "pell"), 1)
     assert f"{run.folder}/run.json is missing or damaged" in told
     assert "remove that folder" in told
 
 
-def test_an_unknown_preset_is_wrong_usage(kiki: Path) -> None:
-    assert "did you mean 'quick'?" in refused(roleplay("demo", "kiki", "--preset", "quik"), 2)
+def test_an_unknown_preset_is_wrong_usage(pell: Path) -> None:
+    assert "did you mean 'quick'?" in refused(roleplay("demo", "pell", "--preset", "quik"), 2)

@@ -46,13 +46,13 @@ def modules_of(*arguments: str) -> set[str]:
         (["locate"], HEAVY | {"textual", "rich"}),
     ],
 )
-def test_a_quick_command_loads_nothing_heavy(kiki: Path, arguments: list[str], unwanted: set[str]) -> None:
+def test_a_quick_command_loads_nothing_heavy(pell: Path, arguments: list[str], unwanted: set[str]) -> None:
     modules = modules_of(*arguments)
     assert "typer" in modules
     assert not modules & unwanted
 
 
-def test_the_module_is_the_command(kiki: Path) -> None:
+def test_the_module_is_the_command(pell: Path) -> None:
     done = in_a_process("--version")
     assert (done.status, done.out, done.err) == (0, f"{__version__}\n", "")
 
@@ -73,7 +73,7 @@ def test_every_command_has_help(command: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["cards", "list"], ["locate", "--json"], ["--help"]])
-def test_a_pipe_that_nobody_reads_makes_no_traceback(kiki: Path, arguments: list[str]) -> None:
+def test_a_pipe_that_nobody_reads_makes_no_traceback(pell: Path, arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -94,8 +94,8 @@ def test_a_stream_that_knows_ascii_alone_gets_escapes(project: Path, home: Home)
     assert done.out.startswith("\\u56fe  mimi \\xb7 zh")
 
 
-def test_ctrl_c_in_a_chat_ends_with_130_and_keeps_what_was_said(kiki: Path, home: Home) -> None:
-    arguments = ("chat", "kiki", "--say", "-", "--temperature", 0, "--max-new-tokens", 5, "--json")
+def test_ctrl_c_in_a_chat_ends_with_130_and_keeps_what_was_said(pell: Path, home: Home) -> None:
+    arguments = ("chat", "pell", "--say", "-", "--temperature", 0, "--max-new-tokens", 5, "--json")
     with spawn(*arguments, stdin=subprocess.PIPE) as process:
         process.stdin.write("Hi.\n")
         process.stdin.flush()

@@ -19,17 +19,17 @@ from roleplay.training.run import Run
 from roleplay.training.settings import load_presets
 from roleplay.training.watch import Progress
 from tests.cli.conftest import SHORT, Outcome, Trained, in_a_process, refused, roleplay, spawn
-from tests.training.kiki import interrupt_at, outcome
+from tests.training.pell import interrupt_at, outcome
 
 
 def train(*arguments: object) -> Outcome:
-    """Train kiki as `trained` was, or otherwise."""
-    return roleplay("train", "kiki", *SHORT, *arguments)
+    """Train pell as `trained` was, or otherwise."""
+    return roleplay("train", "pell", *SHORT, *arguments)
 
 
 def the_run(home: Home) -> Run:
     """The only run in the home."""
-    (folder,) = (home.runs / "kiki").iterdir()
+    (folder,) = (home.runs / "pell").iterdir()
     return Run(folder)
 
 
@@ -41,7 +41,7 @@ def test_json_is_the_summary_and_nothing_else(trained: Trained) -> None:
 def test_talk_goes_to_stderr_and_names_what_is_trained(trained: Trained, tiny_base: Path) -> None:
     lines = trained.outcome.err.splitlines()
     assert lines[:3] == [
-        f"loading {tiny_base}, building the dataset of kiki …",
+        f"loading {tiny_base}, building the dataset of pell …",
         "adapter on q_proj, k_proj, v_proj of all 2 layers (6 modules); 6,144 parameters",
         "founding: 100 epochs, 2 x 2 samples a step, lr 0.005, rank 16, float32 on cpu",
     ]
@@ -51,26 +51,26 @@ def test_talk_goes_to_stderr_and_names_what_is_trained(trained: Trained, tiny_ba
     assert 10 < len(steps) <= 21
 
 
-def test_a_person_is_told_the_outcome(kiki: Path, home: Home) -> None:
+def test_a_person_is_told_the_outcome(pell: Path, home: Home) -> None:
     told = train("--max-steps", 8, "--run", "one")
     assert told.status == 0
     lines = told.out.splitlines()
     assert re.fullmatch(r"8 steps in \d+ s, training loss \d+\.\d{3}, held-out \d+\.\d{3} at step 8", lines[0])
     assert [line.split()[0] for line in lines[2:6]] == ["persona+prefix", "base+prefix", "persona", "base"]
     assert all(re.search(r" \d+\.\d{3}  \[\d+\.\d{3}, \d+\.\d{3}\]$", line) for line in lines[2:6])
-    assert lines[6] == f"adapter  {home.runs}/kiki/one/adapter/best"
-    assert lines[7] == f"picture  {home.runs}/kiki/one/loss.png"
+    assert lines[6] == f"adapter  {home.runs}/pell/one/adapter/best"
+    assert lines[7] == f"picture  {home.runs}/pell/one/loss.png"
 
 
-def test_a_run_too_short_to_log_a_loss_ends_well(kiki: Path) -> None:
+def test_a_run_too_short_to_log_a_loss_ends_well(pell: Path) -> None:
     told = train("--max-steps", 1)
     assert told.status == 0
     assert re.match(r"1 steps in \d+ s, held-out \d+\.\d{3} at step 1\n", told.out)
 
 
-def test_the_cards_training_block_is_obeyed_unless_typed(kiki: Path, home: Home) -> None:
-    kiki.write_text(kiki.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, precision: float32}\n")
-    assert roleplay("train", "kiki", "--rank", 2).status == 0
+def test_the_cards_training_block_is_obeyed_unless_typed(pell: Path, home: Home) -> None:
+    pell.write_text(pell.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, precision: float32}\n")
+    assert roleplay("train", "pell", "--rank", 2).status == 0
     config = the_run(home).read_config()
     assert config.preset == "quick"
     assert (config.settings.max_steps, config.settings.rank, config.settings.batch_size) == (
@@ -94,35 +94,35 @@ def test_the_cards_training_block_is_obeyed_unless_typed(kiki: Path, home: Home)
         (["--scheduler", "cosin"], "--scheduler: input should be 'cosine', "),
     ],
 )
-def test_wrong_usage_ends_with_2_before_anything_is_made(kiki: Path, home: Home, flags: list[str], told: str) -> None:
-    assert told in refused(roleplay("train", "kiki", *flags), 2)
+def test_wrong_usage_ends_with_2_before_anything_is_made(pell: Path, home: Home, flags: list[str], told: str) -> None:
+    assert told in refused(roleplay("train", "pell", *flags), 2)
     assert not home.root.exists()
 
 
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--resume"], "kiki has no unfinished run to resume"),
-        (["--resume", "--run", "x"], "there is no run 'x' of kiki; there is none yet"),
+        (["--resume"], "pell has no unfinished run to resume"),
+        (["--resume", "--run", "x"], "there is no run 'x' of pell; there is none yet"),
         (["--run", "../x"], "'../x' is no name for a run"),
         (["--base", "./nowhere"], "there is no folder ./nowhere"),
     ],
 )
 def test_an_impossible_run_ends_with_1_before_anything_is_made(
-    kiki: Path, home: Home, flags: list[str], told: str
+    pell: Path, home: Home, flags: list[str], told: str
 ) -> None:
-    assert told in refused(roleplay("train", "kiki", *flags), 1)
+    assert told in refused(roleplay("train", "pell", *flags), 1)
     assert not list(home.root.rglob("run.json"))
 
 
-def test_finished_runs_are_neither_resumed_nor_overwritten(tuned_kiki: Path) -> None:
-    assert "kiki has no unfinished run" in refused(train("--resume"), 1)
+def test_finished_runs_are_neither_resumed_nor_overwritten(tuned_pell: Path) -> None:
+    assert "pell has no unfinished run" in refused(train("--resume"), 1)
     assert "the run whole is finished" in refused(train("--resume", "--run", "whole"), 1)
     assert "whole exists; go on with --resume --run whole" in refused(train("--run", "whole"), 1)
 
 
-def test_a_card_that_names_no_corpus_cannot_be_trained(kiki: Path) -> None:
-    kiki.write_text(kiki.read_text().split("corpora:")[0])
+def test_a_card_that_names_no_corpus_cannot_be_trained(pell: Path) -> None:
+    pell.write_text(pell.read_text().split("corpora:")[0])
     assert "names no corpus; add 'corpora: " in refused(train(), 1)
 
 
@@ -157,8 +157,8 @@ def wait_for(path: Path, process: Any) -> None:
         time.sleep(0.002)
 
 
-def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(kiki: Path, home: Home, trained: Trained) -> None:
-    with spawn("train", "kiki", *SHORT, "--run", "whole") as process:
+def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(pell: Path, home: Home, trained: Trained) -> None:
+    with spawn("train", "pell", *SHORT, "--run", "whole") as process:
         seen = ""
         while "step 3/30" not in seen:
             line = process.stderr.readline()
@@ -166,11 +166,11 @@ def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(kiki: Path, home: Home,
             seen += line
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
-    step = int(re.search(r"stopped at step (\d+); 'roleplay train kiki --resume' goes on from there\n$", err)[1])
+    step = int(re.search(r"stopped at step (\d+); 'roleplay train pell --resume' goes on from there\n$", err)[1])
     assert process.returncode == 130
-    assert out == f"run      {home.runs}/kiki/whole\n"
+    assert out == f"run      {home.runs}/pell/whole\n"
     assert 3 <= step < 30
-    again = roleplay("train", "kiki", "--resume", "--json")
+    again = roleplay("train", "pell", "--resume", "--json")
     assert again.status == 0
     assert f"going on from step {step}\n" in again.err
     assert outcome(the_run(home)) == outcome(trained.run)
@@ -178,18 +178,18 @@ def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(kiki: Path, home: Home,
 
 def killed_and_resumed(home: Home, delay: float) -> Run:
     """A run killed `delay` seconds after its first checkpoint, and its resumption."""
-    with spawn("train", "kiki", *SHORT, "--run", "whole") as process:
-        wait_for(home.runs / "kiki" / "whole" / "checkpoints" / "checkpoint-7", process)
+    with spawn("train", "pell", *SHORT, "--run", "whole") as process:
+        wait_for(home.runs / "pell" / "whole" / "checkpoints" / "checkpoint-7", process)
         time.sleep(delay)
         process.kill()
         process.communicate()
     run = the_run(home)
     if not run.finished:
-        assert roleplay("train", "kiki", "--resume").status == 0
+        assert roleplay("train", "pell", "--resume").status == 0
     return run
 
 
-def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(kiki: Path, home: Home, trained: Trained) -> None:
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(pell: Path, home: Home, trained: Trained) -> None:
     delay = random.uniform(0, 0.5)
     run = killed_and_resumed(home, delay)
     assert outcome(run) == outcome(trained.run), f"killed after {delay} s"
@@ -198,7 +198,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(kiki: Path, 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(10))
 def test_ten_runs_killed_at_random_moments_resume_to_the_same_result(
-    kiki: Path, home: Home, trained: Trained, number: int
+    pell: Path, home: Home, trained: Trained, number: int
 ) -> None:
     delay = random.uniform(0, 1.0)
     run = killed_and_resumed(home, delay)
@@ -216,7 +216,7 @@ def at_most(size: int) -> Any:
 
 
 def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
-    kiki: Path, home: Home, trained: Trained, monkeypatch: pytest.MonkeyPatch
+    pell: Path, home: Home, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     press = interrupt_at(8)
     monkeypatch.setattr(Bar, "report", lambda bar, progress: press(progress))
@@ -224,13 +224,13 @@ def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
     run = the_run(home)
     kept = {path: path.read_bytes() for path in run.checkpoints.rglob("*") if path.is_file()}
     optimizer = (run.checkpoints / "checkpoint-8" / "optimizer.pt").stat().st_size
-    full = in_a_process("train", "kiki", "--resume", preexec_fn=at_most(optimizer - 1000))
+    full = in_a_process("train", "pell", "--resume", preexec_fn=at_most(optimizer - 1000))
     told = refused(full, 1)
     assert told.count("\n") == 1
     assert f"cannot write {run.checkpoints / 'checkpoint-14'}: " in told
     assert "make room or point ROLEPLAY_HOME elsewhere, then run the same command again" in told
     assert {path: path.read_bytes() for path in run.checkpoints.rglob("*") if path.is_file()} == kept
-    assert roleplay("train", "kiki", "--resume").status == 0
+    assert roleplay("train", "pell", "--resume").status == 0
     assert outcome(run) == outcome(trained.run)
 
 
@@ -240,32 +240,33 @@ def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
         (600, 1, "run.json"),
         (3000, 30, "metrics.jsonl"),
         (20_000, 1, "adapter/best"),
+        (40_000, 1, "checkpoints/checkpoint-30"),
     ],
 )
-def test_whatever_does_not_fit_is_named(kiki: Path, home: Home, size: int, every: int, victim: str) -> None:
+def test_whatever_does_not_fit_is_named(pell: Path, home: Home, size: int, every: int, victim: str) -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         told = train("--run", "whole", "--eval-steps", every, "--logging-steps", 1, "--save-steps", 30)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert f"cannot write {home.runs}/kiki/whole/{victim}: " in refused(told, 1)
+    assert f"cannot write {home.runs}/pell/whole/{victim}: " in refused(told, 1)
 
 
-def test_a_folder_in_use_is_refused(tuned_kiki: Path, home: Home) -> None:
+def test_a_folder_in_use_is_refused(tuned_pell: Path, home: Home) -> None:
     run = the_run(home)
     (run.folder / "summary.json").unlink()
     with FileLock(run.folder / ".lock"):
         assert "another process is training in " in refused(train("--resume"), 1)
 
 
-def test_other_settings_typed_beside_resume_are_wrong_usage(tuned_kiki: Path, home: Home) -> None:
+def test_other_settings_typed_beside_resume_are_wrong_usage(tuned_pell: Path, home: Home) -> None:
     (the_run(home).folder / "summary.json").unlink()
-    told = refused(roleplay("train", "kiki", "--resume", "--rank", 3, "--seed", 0, "--lr", 1), 2)
+    told = refused(roleplay("train", "pell", "--resume", "--rank", 3, "--seed", 0, "--lr", 1), 2)
     assert "learning_rate 1.0 (the run has 0.005), rank 3 (the run has 16) was typed" in told
 
 
-def test_a_damaged_configuration_is_an_error(tuned_kiki: Path, home: Home) -> None:
+def test_a_damaged_configuration_is_an_error(tuned_pell: Path, home: Home) -> None:
     run = the_run(home)
     (run.folder / "summary.json").unlink()
     value = json.loads((run.folder / "run.json").read_text())

@@ -17,7 +17,8 @@ HARD = "学长，逗号🐈‍⬛ é 👩‍👩‍👧‍👦 ok\n"
 @pytest.fixture(scope="session")
 def bytes_apart() -> PreTrainedTokenizerFast:
     """As in Llama 2, Mistral and Gemma: what is not in the vocabulary is spelled in tokens like <0xE4>."""
-    vocabulary = {"<unk>": 0} | {f"<0x{byte:02X}>": byte + 1 for byte in range(256)} | {"▁": 257, "a": 258, "▁ok": 259}
+    names = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *map(chr, range(0x21, 0x7F))]
+    vocabulary = {name: i for i, name in enumerate(names)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True, unk_token="<unk>"))
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
@@ -34,7 +35,8 @@ def spell(
 
     def made(data: bytes) -> tuple[TextStream, list[int]]:
         if byte_level is None:
-            return TextStream(bytes_apart), [byte + 1 for byte in data]
+            names = [chr(byte).replace(" ", "▁") if 0x20 <= byte < 0x7F else f"<0x{byte:02X}>" for byte in data]
+            return TextStream(bytes_apart), bytes_apart.convert_tokens_to_ids(names)
         alphabet = {byte: byte_level.convert_tokens_to_ids(char) for byte, char in bytes_to_unicode().items()}
         return TextStream(byte_level), [alphabet[byte] for byte in data]
 

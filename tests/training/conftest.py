@@ -1,4 +1,4 @@
-"""Kiki's card on a tiny base, and one finished run that tests look at without changing it."""
+"""Pell's card on a tiny base, and one finished run that tests look at without changing it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from roleplay.paths import Home
 from roleplay.training.run import Run
 from roleplay.training.trainer import EpochRows
 from tests.tiny import save_tiny_base
-from tests.training.kiki import run_kiki, write_kiki
+from tests.training.pell import run_pell, write_pell
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,9 +33,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory, chatml_tokenizer: PreTra
 
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_base: Path) -> Path:
-    """Kiki's card in a folder of the test's own, which is the current one."""
+    """Pell's card in a folder of the test's own, which is the current one."""
     monkeypatch.chdir(tmp_path)
-    return write_kiki(tmp_path / "characters", tiny_base)
+    return write_pell(tmp_path / "characters", tiny_base)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Finished:
     """One uninterrupted run; leave it as it is."""
     folder = tmp_path_factory.mktemp("finished")
-    card = write_kiki(folder / "characters", tiny_base)
+    card = write_pell(folder / "characters", tiny_base)
     with pytest.MonkeyPatch.context() as patch:
         rows = record_rows(patch)
-        run = run_kiki(Home(folder / "home"), card, "whole")
+        run = run_pell(Home(folder / "home"), card, "whole")
     return Finished(run, card, rows)
 
 

@@ -24,7 +24,7 @@ from roleplay.training.run import Run
 from roleplay.training.settings import Settings
 from tests.tiny import load_tiny_base
 from tests.training.conftest import Finished
-from tests.training.kiki import SETTINGS, metrics, run_kiki, write_kiki
+from tests.training.pell import SETTINGS, metrics, run_pell, write_pell
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_there_is_one_loss(
 ) -> None:
     """The first step's loss is nats per trained token of all its rows, however they lie in batches."""
     first = {"max_steps": 1, "logging_steps": 1, "dropout": 0.0, "batch_size": batch, "grad_accum": accum}
-    run = run_kiki(Home(tmp_path / "home"), card, "one", **first)
+    run = run_pell(Home(tmp_path / "home"), card, "one", **first)
     base = load_tiny_base(tiny_base)
     fresh, _ = attach_new(base.model, rank=16, alpha=64.0, dropout=0.0)  # says what the base says: lora_B is zero
     samples = [corpus.sample(row) for row in trained_rows[:4]]
@@ -210,20 +210,20 @@ def test_there_is_one_loss(
 
 def test_two_equal_runs_give_the_same_adapters_bit_for_bit(tmp_path: Path, card: Path) -> None:
     short = {"max_steps": 4}
-    runs = [run_kiki(Home(tmp_path / "home"), card, name, **short) for name in ("one", "two")]
+    runs = [run_pell(Home(tmp_path / "home"), card, name, **short) for name in ("one", "two")]
     assert weights(runs[0]) == weights(runs[1])
 
 
 def test_another_seed_gives_another_adapter(tmp_path: Path, card: Path) -> None:
     short = {"max_steps": 2}
-    runs = [run_kiki(Home(tmp_path / "home"), card, f"run-{seed}", seed=seed, **short) for seed in (0, 1)]
+    runs = [run_pell(Home(tmp_path / "home"), card, f"run-{seed}", seed=seed, **short) for seed in (0, 1)]
     assert weights(runs[0]) != weights(runs[1])
 
 
 def test_a_run_that_diverges_stops_and_says_so(tmp_path: Path, card: Path) -> None:
     with pytest.raises(RunError, match=r"diverged: the loss at step [34] is nan; start a new run with a lower --learn"):
-        run_kiki(Home(tmp_path / "home"), card, "wild", learning_rate=1e30)
-    assert not (tmp_path / "home" / "runs" / "kiki" / "wild" / "summary.json").exists()
+        run_pell(Home(tmp_path / "home"), card, "wild", learning_rate=1e30)
+    assert not (tmp_path / "home" / "runs" / "pell" / "wild" / "summary.json").exists()
 
 
 def weights(run: Run) -> list[bytes]:
@@ -232,12 +232,12 @@ def weights(run: Run) -> list[bytes]:
 
 def test_without_heldout_dialogues_the_last_adapter_is_found_as_the_best(tmp_path: Path, tiny_base: Path) -> None:
     """One dialogue a corpus: there is nothing to hold out, and chat still finds an adapter."""
-    card = write_kiki(tmp_path, tiny_base, desc="- - user: A?\n  - char: B.\n", talk="- - user: C?\n  - char: D.\n")
+    card = write_pell(tmp_path, tiny_base, desc="- - user: A?\n  - char: B.\n", talk="- - user: C?\n  - char: D.\n")
     home = Home(tmp_path / "home")
-    run = run_kiki(home, card, "bare", max_steps=2, logging_steps=5)
+    run = run_pell(home, card, "bare", max_steps=2, logging_steps=5)
     summary = run.read_summary()
     assert weights(run)[0] == weights(run)[1]
-    assert adapter_folders(home, "kiki")[0] == run.adapter("best")
+    assert adapter_folders(home, "pell")[0] == run.adapter("best")
     assert summary["best_heldout_loss"] is None
     assert summary["heldout_bits_per_character"] == {}
     assert summary["training_loss"] is None

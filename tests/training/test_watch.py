@@ -15,7 +15,7 @@ from roleplay.errors import StorageError
 from roleplay.paths import Home
 from roleplay.training.picture import draw_losses
 from roleplay.training.watch import Interrupt, MetricsFile, Watch, read_metrics
-from tests.training.kiki import Crash, crash_at, interrupt_at, run_kiki
+from tests.training.pell import Crash, crash_at, interrupt_at, run_pell
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Any]]]:
 def test_the_picture_shows_both_losses_and_marks_the_best_step(
     tmp_path: Path, drawn: list[tuple[str, Any]], entries: list[dict[str, Any]], expected: list[tuple[str, Any]]
 ) -> None:
-    draw_losses(entries, "kiki: run", tmp_path / "loss.png")
+    draw_losses(entries, "pell: run", tmp_path / "loss.png")
     assert drawn == expected
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
-    draw_losses([], "kiki", tmp_path / "loss.png")
+    draw_losses([], "pell", tmp_path / "loss.png")
     assert not (tmp_path / "loss.png").exists()
 
 
@@ -148,5 +148,5 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 def test_sigint_is_given_back_however_training_ends(tmp_path: Path, card: Path, report: Any) -> None:
     before = signal.getsignal(signal.SIGINT)
     with contextlib.suppress(Crash):
-        run_kiki(Home(tmp_path / "home"), card, "run", report)
+        run_pell(Home(tmp_path / "home"), card, "run", report)
     assert signal.getsignal(signal.SIGINT) is before

@@ -15,29 +15,29 @@ from roleplay.training.watch import Progress
 
 CARD = """\
 schema: 1
-name: kiki
-display_name: Kiki
+name: pell
+display_name: Pell
 user_name: Tom
 language: en
-description: A courier with a cat.
+description: A lock keeper with a goat.
 greeting: Hello, {{user}}.
 base: {base}
 prefixes:
   - {id: who, text: "You are {{char}}."}
   - {id: manner, text: "{{char}} is brief.", train: 0.5}
 corpora:
-  - {path: kiki/desc.yaml, kind: desc}
-  - {path: kiki/talk.yaml, kind: dialogue}
+  - {path: pell/desc.yaml, kind: desc}
+  - {path: pell/talk.yaml, kind: dialogue}
 """
 DESC = """\
 - - user: Who are you?
-  - char: Kiki.
+  - char: Pell.
 - - user: How old are you?
-  - char: Thirteen.
+  - char: Nineteen.
 - - user: Where do you live?
-  - char: Above the bakery.
-- - user: Your cat?
-  - char: Jiji.
+  - char: Behind the lock.
+- - user: Your goat?
+  - char: Nettle.
 - - user: Your colour?
   - char: Black.
 - - user: Your work?
@@ -79,17 +79,17 @@ SETTINGS: dict[str, Any] = {
 Reporter = Callable[[Progress], None]
 
 
-def write_kiki(folder: Path, base: Path, *, more: str = "", desc: str = DESC, talk: str = TALK) -> Path:
+def write_pell(folder: Path, base: Path, *, more: str = "", desc: str = DESC, talk: str = TALK) -> Path:
     """Write the card, `more` lines at its end, and her corpora. Returns the card."""
-    (folder / "kiki").mkdir(parents=True, exist_ok=True)
-    (folder / "kiki" / "desc.yaml").write_text(desc, encoding="utf-8")
-    (folder / "kiki" / "talk.yaml").write_text(talk, encoding="utf-8")
-    card = folder / "kiki.yaml"
+    (folder / "pell").mkdir(parents=True, exist_ok=True)
+    (folder / "pell" / "desc.yaml").write_text(desc, encoding="utf-8")
+    (folder / "pell" / "talk.yaml").write_text(talk, encoding="utf-8")
+    card = folder / "pell.yaml"
     card.write_text(CARD.replace("{base}", str(base)) + more, encoding="utf-8")
     return card
 
 
-def run_kiki(home: Home, card: Path, name: str, report: Reporter = lambda progress: None, **changes: Any) -> Run:
+def run_pell(home: Home, card: Path, name: str, report: Reporter = lambda progress: None, **changes: Any) -> Run:
     """Train to the end, or to what `report` does; `changes` are settings."""
     start = Start(load_card(card), None, None, SETTINGS | changes, name)
     plan = plan_new(home, start)
@@ -98,7 +98,7 @@ def run_kiki(home: Home, card: Path, name: str, report: Reporter = lambda progre
     return plan.run
 
 
-def resume_kiki(
+def resume_pell(
     home: Home, card: Path, name: str | None = None, report: Reporter = lambda progress: None, **typed: Any
 ) -> Run:
     """Go on with a run."""
