@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when transformers imports huggingface_hub
+
 import pytest
 from hypothesis import HealthCheck, settings
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.paths import Home
 from roleplay.pocket.tokenizer import train_tokenizer
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
 
 _QUIET = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("quick", max_examples=25, derandomize=True, **_QUIET)

@@ -1,3 +1,4 @@
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -176,7 +177,10 @@ def test_keys_are_written_with_dots_and_brackets() -> None:
     assert dotted((0, 2)) == "[0][2]"
 
 
-WORDS = st.text("abcdefghij: -#'\"|>{}[]\n,?!&*%@`~0123456789.eE+_", max_size=12)
+# PyYAML leaves 1e5 without quotes: in YAML 1.1 it is text.
+WORDS = st.text("abcdefghij: -#'\"|>{}[]\n,?!&*%@`~0123456789.eE+_", max_size=12).filter(
+    lambda word: not re.fullmatch(r"[-+]?[0-9._]+([eE][-+]?[0-9]+)?", word)
+)
 TREES = st.recursive(
     WORDS | st.integers(-(10**9), 10**9) | st.booleans() | st.none(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),

@@ -31,7 +31,7 @@ class TextStream:
         return clean(str(text))
 
     def _tell(self, text: str) -> str:
-        # Some tokenizers take back a whole run of byte tokens when one breaks it: what was told stays, the rest goes on.
+        # Some tokenizers take back a run of byte tokens when one breaks it: what was told stays, the rest goes on.
         piece = text[len(self.told) :]
         self.told += piece
         return piece

@@ -158,9 +158,7 @@ def identify(spec: BaseSpec, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity
 
 def _file(spec: BaseSpec, name: str) -> Path | None:
     """A small file of the base, in its folder or in the hub's cache, where a loaded base's files are."""
-    path = cached_file(
-        spec.source, name, revision=spec.revision or "main", _raise_exceptions_for_missing_entries=False
-    )
+    path = cached_file(spec.source, name, revision=spec.revision or "main", _raise_exceptions_for_missing_entries=False)
     return Path(path) if path is not None else None
 
 

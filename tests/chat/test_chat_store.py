@@ -61,6 +61,14 @@ def test_every_turn_that_was_acknowledged_outlives_a_kill_at_any_instant(home: H
     assert acknowledged >= 21
 
 
+def test_every_turn_is_flushed_to_the_disk_itself(home: Home) -> None:
+    """A power cut cannot be tried here; this is the setting that outlives one (sqlite.org/pragma.html)."""
+    store = ChatStore(home.chats)
+
+    assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_many_may_open_a_new_file_at_once(home: Home) -> None:
     """The first to come makes the tables, the others find them made."""
     gate = threading.Barrier(8)
@@ -132,9 +140,7 @@ def test_a_turn_that_belongs_nowhere_is_refused(chat: int, parent: int | None, r
 def test_a_folder_in_the_place_of_the_file_is_one_clear_error(home: Home) -> None:
     home.chats.mkdir(parents=True)
 
-    with pytest.raises(
-        StorageError, match=r"cannot be read or written: .*; make room, check its permissions, or point"
-    ):
+    with pytest.raises(StorageError, match=r"cannot be read or written: .*; make room, check its permissions, or"):
         ChatStore(home.chats)
 
 

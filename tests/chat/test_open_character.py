@@ -214,17 +214,21 @@ def test_what_ships_answers_without_a_run_and_without_a_network(
     assert opened.notice == ""
 
 
-def test_a_base_without_template_and_one_that_is_gone_are_named(
-    card: CardFile, home: Home, folder: Path, tmp_path: Path
-) -> None:
+def test_a_base_without_a_chat_template_is_refused(card: CardFile, home: Home, folder: Path, tmp_path: Path) -> None:
     bare = shutil.copytree(folder, tmp_path / "bare")
     (bare / "chat_template.jinja").unlink()
+
     with pytest.raises(TemplateError, match="has no chat template"):
         open_character(card, home, base=str(bare))
 
-    make_run(home, "homeless", bare)
-    shutil.rmtree(bare)
-    with pytest.raises(BaseModelError, match="there is no folder"):
+
+def test_a_run_whose_base_is_gone_says_which_folder_is_missing(
+    card: CardFile, home: Home, folder: Path, tmp_path: Path
+) -> None:
+    run = make_run(home, "homeless", folder)
+    (run / "run.json").write_text(json.dumps({"base_source": "/no/such/base"}))
+
+    with pytest.raises(BaseModelError, match="there is no folder /no/such/base"):
         open_character(card, home)
 
 

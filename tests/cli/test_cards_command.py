@@ -98,13 +98,13 @@ def test_a_mistyped_key_ends_a_command_with_file_line_and_nearest(project: Path)
 
 @pytest.mark.parametrize("command", [["cards", "show"], ["train"], ["chat", "--say", "Hi"], ["data", "show"], ["demo"]])
 def test_an_unknown_character_is_answered_with_the_nearest(pell: Path, command: list[str]) -> None:
-    told = refused(roleplay(*command, "kikki"), 1)
-    assert "there is no character 'kikki' in characters, " in told
+    told = refused(roleplay(*command, "pelll"), 1)
+    assert "there is no character 'pelll' in characters, " in told
     assert told.endswith("did you mean 'pell'?\n")
 
 
 def test_check_of_an_unknown_character_is_an_error(pell: Path) -> None:
-    assert "did you mean 'pell'?" in refused(roleplay("cards", "check", "kikki"), 1)
+    assert "did you mean 'pell'?" in refused(roleplay("cards", "check", "pelll"), 1)
 
 
 def test_locate_as_json_has_five_places(project: Path, home: Home) -> None:

@@ -250,7 +250,10 @@ def test_the_shipped_corpora_are_without_fault(name: str) -> None:
     assert all(turn.text == clean(turn.text).strip() != "" for dialogue in dialogues for turn in dialogue.turns)
 
 
-TEXTS = st.text(max_size=30).filter(lambda text: clean(text).strip() != "")
+# PyYAML does not read back U+0085 as it writes it.
+TEXTS = st.text(st.characters(exclude_characters="\x85", exclude_categories=["Cs"]), max_size=30).filter(
+    lambda text: clean(text).strip() != ""
+)
 
 
 @st.composite

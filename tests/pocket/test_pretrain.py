@@ -5,7 +5,6 @@ import lzma
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -82,9 +81,7 @@ def test_heldout_rows_are_in_no_training_sequence(text: Path, tmp_path: Path) ->
     assert 0 < len(held) < len(rows) / 10
     tokenizer = train_tokenizer([str(row) for row in rows], vocab_size=400, context=64)
     matrix = stage_matrix(text, tmp_path, {"zh_chat_misc": 1.0}, tokenizer, sequence=64, tokens=64 * 200, seed=0)
-    seen = tokenizer.decode(np.sort(matrix, axis=0).reshape(-1).tolist()[:0]) + "".join(
-        tokenizer.decode(row.tolist()) for row in matrix
-    )
+    seen = "".join(tokenizer.decode(row.tolist()) for row in matrix)
     answers = [row[1]["content"] + "<|im_end|>" for row in held if not isinstance(row, str)]
     assert not [answer for answer in answers if answer in seen]
     shown = heldout_matrix(text, "zh", tokenizer, sequence=64, tokens=64 * 40)
@@ -98,19 +95,18 @@ def test_rows_that_speak_of_harm_are_left_out(text: Path, tmp_path: Path) -> Non
 def test_the_optimizer_goes_on_from_its_state_as_if_never_stopped() -> None:
     def model() -> torch.nn.ModuleDict:
         torch.manual_seed(0)
+        layers = torch.nn.ModuleList([torch.nn.Linear(4, 4)])
         return torch.nn.ModuleDict(
-            {"embed": torch.nn.Embedding(8, 4), "layers": torch.nn.ModuleList([torch.nn.Linear(4, 4)])}
+            {"model": torch.nn.ModuleDict({"embed": torch.nn.Embedding(8, 4), "layers": layers})}
         )
 
     def step(net: torch.nn.ModuleDict, optimizer: MuonAdamW) -> None:
-        loss = net["layers"][0](net["embed"](torch.arange(8))).square().sum()
+        loss = net["model"]["layers"][0](net["model"]["embed"](torch.arange(8))).square().sum()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    straight = torch.nn.ModuleDict({"model": model()})["model"]
-    names = [name for name, parameter in straight.named_parameters() if parameter.ndim == 2]
-    assert "layers.0.weight" in names
+    straight = model()
     first = MuonAdamW(straight, 0.1, 0.0)
     for _ in range(2):
         step(straight, first)

@@ -31,6 +31,12 @@ from tests.training.pell import (
 )
 
 
+@pytest.fixture(autouse=True)
+def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than training here, and is tested elsewhere."""
+    monkeypatch.setattr("roleplay.training.tune.draw_losses", lambda *_: None)
+
+
 # 13 steps, 3 an epoch: a checkpoint every 5, a log entry every 3, a held-out loss every 4.
 @pytest.mark.parametrize("step", [1, 6, 10])
 def test_ctrl_c_saves_and_the_resumed_run_is_the_whole_one(
