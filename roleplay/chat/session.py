@@ -36,7 +36,7 @@ class Session:
         # By active prefixes: where the history sent begins. It moves only when the context is full, as in training.
         self._starts: dict[tuple[str, ...], int] = {}
         self._parent: int | None = None
-        self._chat = store.new_chat(voice.card.name) if store is not None else 0
+        self._chat: int | None = None
         if greet and voice.card.greeting:
             self._remember(Turn("assistant", fill(voice.card.greeting, voice.card)))
 
@@ -70,6 +70,8 @@ class Session:
     ) -> None:
         self.history.append(turn)
         if self.store is not None:
+            if self._chat is None:
+                self._chat = self.store.new_chat(self.voice.card.name)
             self._parent = self.store.add(
                 self._chat, self._parent, turn.role, turn.text, lane=lane, prefixes=prefixes, stopped=stopped
             )
