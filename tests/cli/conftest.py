@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,11 +67,12 @@ def roleplay(*arguments: object, stdin: str = "") -> Outcome:
 
 
 def spawn(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Start the console command in a process of its own."""
+    """Start the console command in a process of its own, which hears Ctrl-C even where the tests run behind `&`."""
     return subprocess.Popen(
         [sys.executable, "-m", "roleplay", *map(str, arguments)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"} | options.pop("env", {}),
         encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
 
