@@ -73,7 +73,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def prepare(run: Run, card_file: CardFile, spec: BaseSpec, resolved: Resolved, former: RunConfig | None) -> Job:
-    """Load everything, pass the gate and write the run's configuration; `former` is that of a resumed run.
+    """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
 
     Raises RunError where card, dataset or base are no longer those of `former`, and every error of loading.
     """
