@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from roleplay.models.adapter import Passport, attach_new, save_adapter
+from roleplay.models.adapter import attach_new, save_adapter
 from roleplay.models.base import Base, load_base
+from roleplay.models.passport import Passport
 from roleplay.models.spec import parse_spec
 
 CONTEXT = 512

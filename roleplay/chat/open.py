@@ -1,17 +1,21 @@
 """Everything a chat needs, loaded: card, base, and the adapter that answers for the character."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.cards.load import CardFile
+from roleplay.chat.question import Ask, Asked, Heard, Question
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer
-from roleplay.dataset.unit import Voice
+from roleplay.dataset.unit import Voice, fit_start
 from roleplay.errors import AdapterError
 from roleplay.generation.engine import Engine
-from roleplay.models.adapter import Passport, check_adapter, load_adapter, read_passport
+from roleplay.generation.events import Cancel
+from roleplay.models.adapter import check_adapter, load_adapter
 from roleplay.models.base import Base, load_base
 from roleplay.models.find import adapter_folders, base_of_adapter
+from roleplay.models.passport import Passport, read_passport
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
 from roleplay.text import did_you_mean
@@ -30,6 +34,23 @@ class Opened:
     notice: str
     """What the person should know, such as a missing adapter; else empty."""
 
+    @property
+    def adapter(self) -> str | None:
+        """The adapter as `character/run@step`; `None` where the base answers alone."""
+        return None if self.passport is None else self.passport.label
+
+    def answer(self, question: Question, cancel: Cancel | None = None) -> Iterator[Heard]:
+        """Render what each lane is sent, then stream the replies."""
+        asked = [self._asked(ask, question) for ask in question.asks]
+        yield from asked
+        yield from self.engine.stream([a.lane for a in asked], [a.ids for a in asked], question.sampling, cancel)
+
+    def _asked(self, ask: Ask, question: Question) -> Asked:
+        context = self.engine.base.context
+        reserve = min(question.sampling.max_new_tokens, context // 2)
+        start = fit_start(self.voice, question.turns, ask.start, reserve, ask.prefixes, context)
+        return Asked(ask.lane, ask.prefixes, start, tuple(self.voice.prompt_ids(question.turns[start:], ask.prefixes)))
+
 
 def open_character(
     card_file: CardFile,
@@ -39,10 +60,11 @@ def open_character(
     run: str | None = None,
     which: str = "best",
     trust_remote_code: bool = False,
+    tell: Callable[[str], None] = lambda stage: None,
 ) -> Opened:
     """Load base and adapter. A missing adapter is a notice, one that was asked for by `run` an error.
 
-    The base is the typed one, else that of the chosen adapter, else the card's.
+    The base is the typed one, else that of the chosen adapter, else the card's. `tell` hears what is being loaded.
     Raises BaseModelError, TemplateError or AdapterError.
     """
     name = card_file.card.name
@@ -53,8 +75,11 @@ def open_character(
             raise AdapterError(f"{name} has no finished run '{run}'; {did_you_mean(run, by_run)}")
         folders = [by_run[run]]
     wanted = base or (base_of_adapter(folders[0]) if folders else None) or card_file.card.base
-    loaded = load_base(parse_spec(wanted, trust_remote_code=trust_remote_code))
+    spec = parse_spec(wanted, trust_remote_code=trust_remote_code)
+    tell(f"loading the base {spec.name}")
+    loaded = load_base(spec)
     folder, notice = _fitting(folders, loaded, name, strict=run is not None)
+    tell("attaching the adapter" if folder is not None else "reading the chat template")
     tuned = load_adapter(loaded, folder) if folder is not None else None
     renderer = make_renderer(loaded.tokenizer)
     voice = Voice(card_file.card, card_prefixes(card_file.card, renderer), renderer)

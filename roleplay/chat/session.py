@@ -1,80 +1,223 @@
-"""A conversation: history, active prefixes, and the lanes that answer."""
+"""One conversation: its turns, the prefixes that are on, and what is kept of it."""
 
+import contextlib
+import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from roleplay.cards.model import Card
+from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.cards.prompt import default_prefixes, fill, switch
-from roleplay.chat.store import ChatStore
-from roleplay.dataset.unit import Voice, fit_start
-from roleplay.dialogue import Turn
-from roleplay.generation.engine import Cancel, Engine, Event, Finished
+from roleplay.chat.question import Answers, Ask, Asked, Heard, Question
+from roleplay.chat.store import ChatStore, StoredTurn
+from roleplay.dialogue import Role, Turn
+from roleplay.errors import StorageError
+from roleplay.generation.events import Cancel, Piece
 from roleplay.generation.lanes import Lane
 from roleplay.generation.settings import Sampling
 from roleplay.text import clean
 
+_DRAFT_SECONDS = 1.0
+"""A reply in progress is kept this often, so that a crash costs no more."""
 
-@dataclass(frozen=True)
-class Asked:
-    """What a lane is about to answer."""
 
-    lane: Lane
-    """Who answers."""
-    prefixes: tuple[str, ...]
-    """Prefixes sent."""
-    ids: tuple[int, ...]
-    """Token ids sent, (T,)."""
+@dataclass
+class Said:
+    """A turn as the chat shows it."""
+
+    role: Role
+    """`user` or `assistant`."""
+    text: str
+    """What was said."""
+    lane: str | None = None
+    """Who answered; `None` for the person and for greetings."""
+    prefixes: tuple[str, ...] = ()
+    """Prefixes that were sent for this reply."""
+    stopped: str | None = None
+    """How the reply ended: `end`, `length`, `cancelled`, or `cut` by a failure; `None` where it was not generated."""
+    id: int | None = None
+    """Its number in the store; `None` until it is there."""
+    kept: tuple[str, str | None] | None = None
+    """Text and `stopped` as the store has them."""
 
 
 class Session:
-    """One chat with one character; every lane sees the same history, that of the first lane's replies."""
+    """One chat with one character; every lane sees the same history, that of the first lane's replies.
 
-    def __init__(self, voice: Voice, engine: Engine, store: ChatStore | None, *, greet: bool = False) -> None:
-        self.voice, self.engine, self.store = voice, engine, store
-        self.active = default_prefixes(voice.prefixes)
-        self.history: list[Turn] = []
-        # By active prefixes: where the history sent begins. It moves only when the context is full, as in training.
+    A turn of the person that got no reply stays: it is sent together with the next one.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        prefixes: Sequence[Prefix],
+        answers: Answers,
+        store: ChatStore | None,
+        *,
+        greet: bool = False,
+    ) -> None:
+        self.card, self.prefixes, self.answers, self.store = card, tuple(prefixes), answers, store
+        self.active = default_prefixes(self.prefixes)
+        self.line: list[Said] = []
+        self.beside: dict[int, list[Said]] = {}
+        """By index of the person's turn: what other lanes answered to it."""
+        # By active prefixes: where the history sent begins.
         self._starts: dict[tuple[str, ...], int] = {}
-        self._parent: int | None = None
+        self._tries = 0
         self._chat: int | None = None
-        if greet and voice.card.greeting:
-            self._remember(Turn("assistant", fill(voice.card.greeting, voice.card)))
+        if greet and card.greeting:
+            self.line.append(Said("assistant", fill(card.greeting, card)))
+
+    @property
+    def history(self) -> tuple[Turn, ...]:
+        """What a model is sent: turns of the person that follow each other are one."""
+        turns: list[Turn] = []
+        for said in self.line:
+            if turns and said.role == turns[-1].role == "user":
+                turns[-1] = Turn("user", f"{turns[-1].text}\n\n{said.text}")
+            else:
+                turns.append(Turn(said.role, said.text))
+        return tuple(turns)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the person's last turn has no reply yet."""
+        return bool(self.line) and self.line[-1].role == "user"
+
+    @property
+    def can_regenerate(self) -> bool:
+        """Whether there is a reply to draw again, or one that never came."""
+        return self.waiting or bool(self.line and self.line[-1].lane)
 
     def switch(self, changes: Mapping[str, bool]) -> None:
         """Turn prefixes on and off, from the next turn on. Raises UsageError for an unknown id."""
-        self.active = switch(self.voice.prefixes, self.active, changes)
+        self.active = switch(self.prefixes, self.active, changes)
 
-    def ask(self, text: str, lanes: Sequence[Lane], sampling: Sampling) -> list[Asked]:
-        """Take the person's turn into the history and render what each lane will be sent."""
-        self._remember(Turn("user", clean(text).strip()))
-        return [self._asked(lane, sampling) for lane in lanes]
+    def say(self, text: str) -> None:
+        """Take the person's turn into the history and keep it."""
+        self.line.append(Said("user", clean(text).strip()))
+        self._tries = 0
+        self._save_quietly()
 
-    def answer(self, asked: Sequence[Asked], sampling: Sampling, cancel: Cancel | None = None) -> Iterator[Event]:
-        """Stream the lanes' replies; the first lane's is kept, a cancelled half as such."""
-        stream = self.engine.stream([a.lane for a in asked], [a.ids for a in asked], sampling, cancel)
-        for event in stream:
-            if isinstance(event, Finished) and event.lane == asked[0].lane:
-                self._remember(Turn("assistant", event.text.strip()), event.lane.name, asked[0].prefixes, event.stopped)
-            yield event
+    def answer(self, lanes: Sequence[Lane], sampling: Sampling, cancel: Cancel | None = None) -> Iterator[Heard]:
+        """Stream the lanes' replies to the person's last turn; where it has one, draw it anew with another seed.
 
-    def _asked(self, lane: Lane, sampling: Sampling) -> Asked:
+        The first lane's reply joins the history, the others' are kept beside it. A half is kept as such; what was to be
+        replaced stays where nothing comes in its place. Raises StorageError, last, if something could not be kept.
+        """
+        former = None if self.waiting else self.line.pop()
+        seed = (sampling.seed + self._tries) % 2**63
+        self._tries += 1
+        question = Question(self.history, tuple(map(self._ask, lanes)), replace(sampling, seed=seed))
+        try:
+            yield from self._hear(question, cancel)
+        except BaseException:
+            self._settle(former)
+            self._save_quietly()
+            raise
+        self._settle(former)
+        self.save()
+
+    def resume(self, chat: int) -> None:
+        """Show a kept conversation and go on in it, with the prefixes of its last reply.
+
+        Raises StorageError.
+        """
+        if self.store is None:
+            raise StorageError("this chat is not kept, so there is none to resume; start it without --no-save")
+        path = self.store.path_to(self.store.head(chat))
+        self.line = [_said(turn) for turn in path]
+        self.beside = {}
+        for i, (turn, reply) in enumerate(itertools.pairwise([*path, None])):
+            if turn is not None and turn.role == "user":
+                shown = reply.lane if reply is not None else None
+                newest = {other.lane: _said(other) for other in self.store.replies_to(turn.id) if other.lane != shown}
+                self.beside[i] = list(newest.values())
+        self._chat, self._starts, self._tries = chat, {}, 0
+        known = {TEMPLATE_DEFAULT, *(prefix.id for prefix in self.prefixes)}
+        last = next((said for said in reversed(self.line) if said.lane is not None), None)
+        if last is not None:
+            self.active = [prefix for prefix in last.prefixes if prefix in known]
+            self._settle(None)
+
+    def save(self) -> None:
+        """Keep what is not kept yet, in order. Raises StorageError; what is shown stays, and is tried again."""
+        if self.store is None or not any(said.role == "user" for said in self.line):
+            return
+        if self._chat is None:
+            self._chat = self.store.new_chat(self.card.name)
+        parent: int | None = None
+        for i, said in enumerate(self.line):
+            parent = self._keep(self.store, self._chat, said, parent, head=True)
+            for other in self.beside.get(i, ()):
+                if other.text:
+                    self._keep(self.store, self._chat, other, parent, head=False)
+
+    def _hear(self, question: Question, cancel: Cancel | None) -> Iterator[Heard]:
+        """Write down what the lanes say, and pass it on."""
+        first, turn = question.asks[0].lane, len(self.line) - 1
+        replies: dict[Lane, Said] = {}
+        kept_at = time.monotonic()
+        for heard in self.answers.answer(question, cancel):
+            if isinstance(heard, Asked):
+                self._starts[heard.prefixes] = heard.start
+                reply = replies[heard.lane] = Said("assistant", "", heard.lane.name, heard.prefixes, "cut")
+                if heard.lane == first:
+                    self.line.append(reply)
+                else:
+                    others = [other for other in self.beside.get(turn, ()) if other.lane != reply.lane]
+                    self.beside[turn] = [*others, reply]
+            elif isinstance(heard, Piece):
+                replies[heard.lane].text += heard.text
+                if time.monotonic() - kept_at > _DRAFT_SECONDS:
+                    self._save_quietly()
+                    kept_at = time.monotonic()
+            else:
+                replies[heard.lane].text = heard.text.strip()
+                replies[heard.lane].stopped = heard.stopped
+                self._save_quietly()
+            yield heard
+
+    def _settle(self, former: Said | None) -> None:
+        """A reply that was broken off before its first word is none."""
+        last = self.line[-1]
+        if last.lane is not None and not last.text and last.stopped in ("cut", "cancelled"):
+            self.line.pop()
+        if self.waiting and former is not None:
+            self.line.append(former)
+
+    def _ask(self, lane: Lane) -> Ask:
         active = tuple(self.active) if lane.prefix else ()
-        context = self.engine.base.context
-        reserve = min(sampling.max_new_tokens, context // 2)
-        start = fit_start(self.voice, self.history, self._starts.get(active, 0), reserve, active, context)
-        self._starts[active] = start
-        return Asked(lane, active, tuple(self.voice.prompt_ids(self.history[start:], active)))
+        return Ask(lane, active, self._starts.get(active, 0))
 
-    def _remember(
-        self, turn: Turn, lane: str | None = None, prefixes: Sequence[str] = (), stopped: str | None = None
-    ) -> None:
-        self.history.append(turn)
-        if self.store is not None:
-            if self._chat is None:
-                self._chat = self.store.new_chat(self.voice.card.name)
-            self._parent = self.store.add(
-                self._chat, self._parent, turn.role, turn.text, lane=lane, prefixes=prefixes, stopped=stopped
+    def _save_quietly(self) -> None:
+        """What cannot be kept now is tried again at the end of the reply, and told there."""
+        with contextlib.suppress(StorageError):
+            self.save()
+
+    def _keep(self, store: ChatStore, chat: int, said: Said, parent: int | None, *, head: bool) -> int | None:
+        if said.lane is not None and not said.text and said.stopped == "cut":
+            return parent  # nothing of it has come yet
+        if said.id is None:
+            said.id = store.add(
+                chat,
+                parent,
+                said.role,
+                said.text,
+                lane=said.lane,
+                prefixes=said.prefixes,
+                stopped=said.stopped,
+                head=head,
             )
+        elif said.kept != (said.text, said.stopped):
+            store.rewrite(said.id, said.text, said.stopped)
+        said.kept = (said.text, said.stopped)
+        return said.id
+
+
+def _said(turn: StoredTurn) -> Said:
+    kept = (turn.text, turn.stopped)
+    return Said(turn.role, turn.text, turn.lane, turn.prefixes, turn.stopped, turn.id, kept)
 
 
 def card_sampling(card: Card, typed: Mapping[str, float | int | None]) -> Sampling:

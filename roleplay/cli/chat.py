@@ -10,17 +10,25 @@ from roleplay.cli.output import emit, emit_json, emit_painted, say
 from roleplay.errors import UsageError
 
 if TYPE_CHECKING:
+    from roleplay.cards.load import CardFile
     from roleplay.chat.open import Opened
-    from roleplay.chat.session import Asked, Session
-    from roleplay.generation.engine import Finished
+    from roleplay.chat.question import Asked
+    from roleplay.chat.session import Session
+    from roleplay.chat.store import ChatStore
+    from roleplay.chat.talk import Manner
+    from roleplay.generation.events import Finished
     from roleplay.generation.lanes import Lane
     from roleplay.generation.settings import Sampling
+    from roleplay.paths import Home
 
 
 def chat(
-    name: str = typer.Argument(help="Name of a character, or a card's path."),
-    lines: list[str] = typer.Option([], "--say", help="What you say; again for more turns; '-' reads lines."),
-    lanes: str = typer.Option(None, "--lanes", help="Who answers: persona+prefix,base+prefix,persona,base."),
+    name: str | None = typer.Argument(None, help="Name of a character, or a card's path; a list to choose from if left out."),
+    lines: list[str] = typer.Option([], "--say", help="Answer this without a screen; again for more; '-' reads lines."),
+    resume: bool = typer.Option(False, "--resume", help="Go on in the conversation talked in last."),
+    lanes: str = typer.Option(
+        None, "--lanes", help="With --say, who answers: persona+prefix,base+prefix,persona,base."
+    ),
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     run: str = typer.Option(None, "--run", help="Use the adapter of this run."),
@@ -32,51 +40,87 @@ def chat(
     min_p: float = typer.Option(None, "--min-p", min=0, max=1, help="Keep tokens this likely beside the likeliest."),
     repetition_penalty: float = typer.Option(None, "--repetition-penalty", min=0.01, help="Above 1 repeats less."),
     max_new_tokens: int = typer.Option(None, "--max-new-tokens", min=1, help="Longest reply in tokens."),
-    greet: bool = typer.Option(False, "--greet", help="Begin with the card's greeting."),
+    greet: bool = typer.Option(None, "--greet/--no-greet", help="Begin with the card's greeting, as the screen does."),
     save: bool = typer.Option(True, "--save/--no-save", help="Keep the conversation."),
     trust_remote_code: bool = typer.Option(False, "--trust-remote-code", help="Let the base's own code run."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a reply."),
+    as_json: bool = typer.Option(False, "--json", help="With --say, print one JSON object a reply."),
 ) -> None:
-    """Answer each --say in every lane asked for; all lanes see the first lane's replies as history."""
-    if not lines:
-        raise UsageError('this version talks through --say only: roleplay chat NAME --say "…" (or --say - for lines)')
-    if not all(line.strip() for line in lines):
-        raise UsageError("--say was given nothing to say")
+    """Open the chat screen, or answer each --say in every lane asked for."""
     if adapter not in ("best", "last"):
         raise UsageError(f"there is no adapter '{adapter}'; choose best or last")
-    from roleplay.cards.find import open_card
+    import secrets
+
+    from roleplay.chat.talk import Manner
+
+    manner = Manner(
+        base=base,
+        run=run,
+        which=adapter,
+        trust_remote_code=trust_remote_code,
+        greet=not lines if greet is None else greet,
+        sampling=(
+            ("temperature", temperature),
+            ("top_p", top_p),
+            ("top_k", top_k),
+            ("min_p", min_p),
+            ("repetition_penalty", repetition_penalty),
+            ("max_new_tokens", max_new_tokens),
+            ("seed", secrets.randbelow(2**31) if seed is None else seed),
+        ),
+        switches=_switches(prefix),
+    )
+    if lines:
+        _answer_lines(name, lines, manner, lanes, resume=resume, save=save, as_json=as_json)
+    elif lanes is not None or as_json:
+        raise UsageError("--lanes and --json go with --say; the screen has keys for what they do")
+    else:
+        _open_screen(name, manner, resume=resume, save=save)
+
+
+def _open_screen(name: str | None, manner: "Manner", *, resume: bool, save: bool) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError('the chat screen needs a terminal; without one: roleplay chat NAME --say "…" (or --say -)')
+    from tui.app import run_chat
+
+    home, store = _places(save=save)
+    card_file, chat_id = _begin(name, home, store, manner, resume=resume)
+    run_chat(home, store, manner, card_file, chat_id)
+
+
+def _answer_lines(
+    name: str | None, lines: list[str], manner: "Manner", lanes: str | None, *, resume: bool, save: bool, as_json: bool
+) -> None:
+    """Answer without a screen; all lanes see the first lane's replies as history."""
+    if not all(line.strip() for line in lines):
+        raise UsageError("--say was given nothing to say")
+    from roleplay.generation.lanes import parse_lanes
+
+    asked_lanes = parse_lanes(lanes) if lanes is not None else None
+    home, store = _places(save=save)
+    card_file, chat_id = _begin(name, home, store, manner, resume=resume)
+    if card_file is None:
+        raise UsageError('who is to answer? roleplay chat NAME --say "…"; roleplay cards list shows the names')
     from roleplay.chat.open import open_character
     from roleplay.chat.session import Session, card_sampling
-    from roleplay.chat.store import ChatStore
-    from roleplay.generation.lanes import parse_lanes
-    from roleplay.paths import find_home
 
-    home = find_home()
-    asked_lanes = parse_lanes(lanes) if lanes is not None else None
-    changes = _switches(prefix)
-    card_file = open_card(name, home)
-    opened = open_character(card_file, home, base=base, run=run, which=adapter, trust_remote_code=trust_remote_code)
-    chosen = choose_lanes(opened, asked_lanes, name)
-    sampling = card_sampling(
-        card_file.card,
-        {
-            "temperature": temperature,
-            "top_p": top_p,
-            "top_k": top_k,
-            "min_p": min_p,
-            "repetition_penalty": repetition_penalty,
-            "max_new_tokens": max_new_tokens,
-            "seed": _fresh_seed() if seed is None else seed,
-        },
+    opened = open_character(
+        card_file,
+        home,
+        base=manner.base,
+        run=manner.run,
+        which=manner.which,
+        trust_remote_code=manner.trust_remote_code,
     )
-    store = ChatStore(home.chats) if save else None
-    session = Session(opened.voice, opened.engine, store, greet=greet)
-    session.switch(changes)
+    chosen = choose_lanes(opened, asked_lanes)
+    session = Session(card_file.card, opened.voice.prefixes, opened, store, greet=manner.greet)
+    if chat_id is not None:
+        session.resume(chat_id)
+    session.switch(dict(manner.switches))
     for text in _said(lines):
-        reply(session, opened, text, chosen, sampling, as_json=as_json)
+        reply(session, opened, text, chosen, card_sampling(card_file.card, dict(manner.sampling)), as_json=as_json)
 
 
-def choose_lanes(opened: "Opened", asked: "list[Lane] | None", name: str) -> "list[Lane]":
+def choose_lanes(opened: "Opened", asked: "list[Lane] | None") -> "list[Lane]":
     """The lanes typed, else persona with prefix, else what the base can do alone, said on stderr.
 
     Raises AdapterError where a persona lane was typed and there is no adapter.
@@ -96,33 +140,35 @@ def reply(
     session: "Session", opened: "Opened", text: str, lanes: "list[Lane]", sampling: "Sampling", *, as_json: bool
 ) -> None:
     """Answer one turn and print it: a single lane as it comes, several each when it is done."""
-    from roleplay.generation.engine import Finished, Piece
+    from roleplay.chat.question import Asked
+    from roleplay.generation.events import Finished, Piece
 
-    asked = session.ask(text, lanes, sampling)
+    session.say(text)
+    asked: dict[str, Asked] = {}
     done: dict[str, Finished] = {}
     alone = len(lanes) == 1 and not as_json
-    for event in session.answer(asked, sampling):
-        if isinstance(event, Piece) and alone:
-            emit(event.text, end="")
-        elif isinstance(event, Finished):
-            done[event.lane.name] = event
+    for heard in session.answer(lanes, sampling):
+        if isinstance(heard, Asked):
+            asked[heard.lane.name] = heard
+        elif isinstance(heard, Finished):
+            done[heard.lane.name] = heard
+        elif isinstance(heard, Piece) and alone:
+            emit(heard.text, end="")
     if alone:
         emit()
         return
-    for lane in asked:
-        finished = done[lane.lane.name]
+    for name, finished in ((lane.name, done[lane.name]) for lane in lanes):
         if as_json:
-            emit_json(reply_record(opened, lane, finished))
+            emit_json(reply_record(opened, asked[name], finished))
         else:
-            emit_painted([(f"{lane.lane.name:<15} ", "1;36"), (finished.text, "")])
+            emit_painted([(f"{name:<15} ", "1;36"), (finished.text, "")])
 
 
 def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict[str, Any]:
     """One reply as data; `prompt` is the text that was sent, control tokens included."""
-    passport = opened.passport if asked.lane.adapter else None
     return {
         "lane": asked.lane.name,
-        "adapter": None if passport is None else f"{passport.character}/{passport.run}@{passport.step}",
+        "adapter": opened.adapter if asked.lane.adapter else None,
         "prefix": list(asked.prefixes),
         "prompt": opened.voice.renderer.tokenizer.decode(list(asked.ids)),
         "text": finished.text,
@@ -132,14 +178,43 @@ def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict
     }
 
 
-def _switches(typed: list[str]) -> dict[str, bool]:
+def _places(*, save: bool) -> "tuple[Home, ChatStore | None]":
+    from roleplay.chat.store import ChatStore
+    from roleplay.paths import find_home
+
+    home = find_home()
+    return home, ChatStore(home.chats) if save else None
+
+
+def _begin(
+    name: str | None, home: "Home", store: "ChatStore | None", manner: "Manner", *, resume: bool
+) -> "tuple[CardFile | None, int | None]":
+    """The character to open, if one was named, and the conversation to go on in, if one was asked for."""
+    from roleplay.cards.find import open_card
+    from roleplay.cards.model import TEMPLATE_DEFAULT
+    from roleplay.cards.prompt import switch
+
+    chat = None
+    card_file = open_card(name, home) if name is not None else None
+    if resume:
+        from roleplay.chat.roster import newest_chat
+
+        chat = newest_chat(store, card_file.card.name if card_file is not None else None)
+        card_file = card_file or open_card(chat.character, home)
+    if card_file is not None:
+        # The base's template may add one more switch; all others are known before anything is loaded.
+        switch(card_file.card.prefixes, (), {id_: on for id_, on in manner.switches if id_ != TEMPLATE_DEFAULT})
+    return card_file, chat.id if chat is not None else None
+
+
+def _switches(typed: list[str]) -> tuple[tuple[str, bool], ...]:
     changes = {}
     for text in typed:
         name, _, state = text.partition("=")
         if state not in ("on", "off"):
             raise UsageError(f"--prefix {text}: write ID=on or ID=off")
         changes[name] = state == "on"
-    return changes
+    return tuple(changes.items())
 
 
 def _said(lines: list[str]) -> Iterator[str]:
@@ -148,9 +223,3 @@ def _said(lines: list[str]) -> Iterator[str]:
             yield from (text.strip() for text in sys.stdin if text.strip())
         else:
             yield line
-
-
-def _fresh_seed() -> int:
-    import secrets
-
-    return secrets.randbelow(2**31)

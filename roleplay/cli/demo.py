@@ -68,5 +68,5 @@ def _talk(name: str, summary: dict[str, Any], job: "Job", seed: int) -> None:
     for dialogue in dialogues[:: max(1, len(dialogues) // _QUESTIONS)][:_QUESTIONS]:
         emit_painted([(f"\n{card_file.card.user_name}: {dialogue.turns[0].text}", "1")])
         emit_painted([(f"{'(as written)':<15} ", "2"), (dialogue.turns[1].text, "2")])
-        session = Session(opened.voice, opened.engine, None)
+        session = Session(card_file.card, opened.voice.prefixes, opened, None)
         reply(session, opened, dialogue.turns[0].text, list(LANES.values()), sampling, as_json=False)

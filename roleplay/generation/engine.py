@@ -4,7 +4,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,59 +13,12 @@ from transformers.generation.streamers import BaseStreamer
 
 from roleplay.errors import BaseModelError
 from roleplay.generation.decode import TextStream
+from roleplay.generation.events import Cancel, Event, Finished, Piece
 from roleplay.generation.lanes import Lane
 from roleplay.generation.sampling import left_pad, processors
 from roleplay.generation.settings import Sampling
 from roleplay.models.adapter import PERSONA
 from roleplay.models.base import Base
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Text that a lane has just said."""
-
-    lane: Lane
-    """Who said it."""
-    text: str
-    """Whole characters only."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A lane has nothing more to say."""
-
-    lane: Lane
-    """Which."""
-    text: str
-    """The whole reply."""
-    tokens: int
-    """Tokens generated, the end of turn included."""
-    stopped: str
-    """`end` by itself, `length` at the limit, `cancelled` by the person."""
-    seconds: float
-    """Since generation began."""
-
-
-Event = Piece | Finished
-
-
-class Cancel:
-    """A switch that stops one lane, or all, at the next token."""
-
-    def __init__(self) -> None:
-        self.lanes: set[Lane] = set()
-        self.all = False
-
-    def stop(self, lane: Lane | None = None) -> None:
-        """Stop `lane`; `None` stops every lane."""
-        if lane is None:
-            self.all = True
-        else:
-            self.lanes.add(lane)
-
-    def holds(self, lane: Lane) -> bool:
-        """Whether `lane` is to stop."""
-        return self.all or lane in self.lanes
 
 
 class Engine:
@@ -196,7 +148,7 @@ class _LaneStreamer(BaseStreamer):
                 continue
             piece = self.texts[row].push(token)
             if piece:
-                self.events.put(Piece(self.lanes[row], piece))
+                self._tell(row, piece)
             if self.counts[row] >= self.limit:
                 self._finish(row, "length")
 
@@ -213,6 +165,9 @@ class _LaneStreamer(BaseStreamer):
         self.open[row] = False
         rest = self.texts[row].close()
         if rest:
-            self.events.put(Piece(self.lanes[row], rest))
-        text, seconds = self.texts[row].told, time.perf_counter() - self.began
-        self.events.put(Finished(self.lanes[row], text, self.counts[row], stopped, seconds))
+            self._tell(row, rest)
+        seconds = time.perf_counter() - self.began
+        self.events.put(Finished(self.lanes[row], self.texts[row].told, self.counts[row], stopped, seconds))
+
+    def _tell(self, row: int, text: str) -> None:
+        self.events.put(Piece(self.lanes[row], text, self.counts[row], time.perf_counter() - self.began))

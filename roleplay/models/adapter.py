@@ -1,7 +1,7 @@
 """Attach a new adapter to a base, save one, load one: plain peft folders of safetensors."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from roleplay.errors import AdapterError
-from roleplay.models.base import Base, BaseIdentity
+from roleplay.models.base import Base
+from roleplay.models.passport import PASSPORT, BaseIdentity, Passport, read_passport
 from roleplay.models.targets import Targets, find_targets
 from roleplay.paths import new_folder, shown, write_file
 from roleplay.text import one_line
@@ -19,24 +20,7 @@ PERSONA = "persona"
 """Name of the loaded adapter inside a model; the untouched base is peft's `__base__`."""
 
 WEIGHTS = "adapter_model.safetensors"
-PASSPORT = "roleplay.json"
 _MORE_THAN_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication")
-
-
-@dataclass(frozen=True)
-class Passport:
-    """What a folder of weights cannot say by itself; kept beside them."""
-
-    character: str
-    """Name of the card."""
-    base: BaseIdentity
-    """The base it was trained on."""
-    run: str
-    """Name of the run."""
-    step: int
-    """Optimizer step the weights were taken at."""
-    heldout_loss: float | None
-    """Held-out loss at that step, nats per trained token."""
 
 
 def attach_new(model: PreTrainedModel, *, rank: int, alpha: float, dropout: float) -> tuple[PeftModel, Targets]:
@@ -78,20 +62,6 @@ def save_adapter(tuned: PeftModel, folder: Path, passport: Passport, readme: str
         write_file(fresh / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
         write_file(fresh / PASSPORT, json.dumps(asdict(passport), indent=2, ensure_ascii=False) + "\n")
         write_file(fresh / "README.md", readme)
-
-
-def read_passport(folder: Path) -> Passport:
-    """The passport beside an adapter. Raises AdapterError."""
-    try:
-        value = json.loads((folder / PASSPORT).read_text(encoding="utf-8"))
-        return Passport(**{**value, "base": BaseIdentity(**value["base"])})
-    except FileNotFoundError as error:
-        raise AdapterError(
-            f"{shown(folder)} has no {PASSPORT}: it was not made by roleplay, so nobody can tell its base; train one "
-            "with 'roleplay train'"
-        ) from error
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise AdapterError(f"{shown(folder / PASSPORT)} is damaged: {one_line(str(error))}; train again") from error
 
 
 def check_adapter(folder: Path, identity: BaseIdentity) -> Passport:

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +19,11 @@ from transformers.utils import cached_file, extract_commit_hash
 from transformers.utils import logging as transformers_logging
 
 from roleplay.errors import BaseModelError
+from roleplay.models.passport import BaseIdentity
 from roleplay.models.spec import BaseSpec, weights_fingerprint
 from roleplay.text import fingerprint, one_line
 
 _VOLATILE = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache")
-
-
-@dataclass(frozen=True)
-class BaseIdentity:
-    """What an adapter depends on."""
-
-    name: str
-    """`pocket`, the last part of a folder's path, or a hub id: never a path of somebody's machine."""
-    revision: str | None
-    """Commit of a hub id."""
-    config: str
-    """Hash of the configuration."""
-    tokenizer: str
-    """Hash of vocabulary, merges and added tokens."""
-    template: str
-    """Hash of the chat template."""
-    weights: str | None
-    """Fingerprint of the files of weights; `None` where it is not known."""
-
-    def differences(self, other: "BaseIdentity") -> list[str]:
-        """Names of the parts that differ in what matters to an adapter."""
-        mine, theirs = asdict(self), asdict(other)
-        parts = ["config", "tokenizer", "template"]
-        if self.weights is not None and other.weights is not None:
-            parts.append("weights")
-        return [part for part in parts if mine[part] != theirs[part]]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from roleplay.models.adapter import read_passport
+from roleplay.models.passport import read_passport
 from roleplay.paths import Home, recover_folder, shipped
 
 

@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from roleplay.dataset.render import make_renderer
 from roleplay.dialogue import Turn
-from roleplay.generation.engine import Engine, Finished
+from roleplay.generation.engine import Engine
+from roleplay.generation.events import Finished
 from roleplay.generation.lanes import Lane
 from roleplay.generation.settings import Sampling
 from roleplay.models.base import load_base, quieten

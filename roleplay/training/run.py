@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from roleplay.errors import RunError, StorageError
-from roleplay.models.base import BaseIdentity
+from roleplay.models.passport import BaseIdentity
 from roleplay.paths import Home, shown, storing, write_file
 from roleplay.text import did_you_mean, one_line
 from roleplay.training.settings import Settings

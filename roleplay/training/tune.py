@@ -16,8 +16,9 @@ from roleplay.cards.load import CardFile
 from roleplay.dataset.build import Corpus, build_corpus
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import RunError
-from roleplay.models.adapter import Passport, adapter_parameters, attach_new, load_adapter, save_adapter
+from roleplay.models.adapter import adapter_parameters, attach_new, load_adapter, save_adapter
 from roleplay.models.base import Base, best_device, load_base, load_context, load_tokenizer
+from roleplay.models.passport import Passport
 from roleplay.models.spec import BaseSpec
 from roleplay.paths import shown
 from roleplay.training.picture import draw_losses

@@ -15,7 +15,7 @@ from roleplay.cards.load import CardFile, load_card
 from roleplay.chat.open import open_character
 from roleplay.chat.session import Session
 from roleplay.errors import AdapterError, BaseModelError, TemplateError
-from roleplay.generation.engine import Finished
+from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
 from roleplay.paths import Home

@@ -13,7 +13,8 @@ from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer
 from roleplay.dataset.unit import Voice
 from roleplay.errors import BaseModelError, UsageError
-from roleplay.generation.engine import Cancel, Engine, Finished
+from roleplay.generation.engine import Engine
+from roleplay.generation.events import Cancel, Finished
 from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
 from roleplay.models.adapter import load_adapter

@@ -10,7 +10,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.generation.lanes import LANES
-from roleplay.models.adapter import read_passport
+from roleplay.models.passport import read_passport
 from roleplay.paths import Home
 from tests.cli.conftest import Outcome, refused, roleplay
 from tests.cli.parrot import save_parrot

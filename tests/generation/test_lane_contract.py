@@ -10,7 +10,8 @@ from peft import PeftModel
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from roleplay.errors import BaseModelError, UsageError
-from roleplay.generation.engine import Engine, Finished, Piece
+from roleplay.generation.engine import Engine
+from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import LANES, Lane, parse_lanes
 from roleplay.generation.sampling import left_pad
 from roleplay.generation.settings import Sampling

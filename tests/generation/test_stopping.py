@@ -10,7 +10,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.errors import BaseModelError
-from roleplay.generation.engine import Cancel, Engine, Event, Finished, Piece
+from roleplay.generation.engine import Engine
+from roleplay.generation.events import Cancel, Event, Finished, Piece
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
 from tests.tiny import load_tiny_base, save_tiny_base

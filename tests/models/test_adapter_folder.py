@@ -18,9 +18,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from roleplay.errors import AdapterError
-from roleplay.models.adapter import Passport, attach_new, check_adapter, load_adapter, read_passport, save_adapter
+from roleplay.models.adapter import attach_new, check_adapter, load_adapter, save_adapter
 from roleplay.models.base import Base
 from roleplay.models.find import adapter_folders, base_of_adapter
+from roleplay.models.passport import Passport, read_passport
 from roleplay.paths import Home
 from tests.tiny import load_tiny_base, save_tiny_base
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from roleplay.cards.load import load_card
 from roleplay.dataset.build import Row
 from roleplay.errors import RunError, UsageError
-from roleplay.models.adapter import read_passport
+from roleplay.models.passport import read_passport
 from roleplay.paths import Home
 from roleplay.training.run import Run, runs_of
 from roleplay.training.start import Start, load, plan_new, plan_resume

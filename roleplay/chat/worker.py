@@ -1,0 +1,116 @@
+"""The process that answers: `python -m roleplay.chat.worker`, spoken to through its standard input and output.
+
+It keeps nothing, so that its death loses nothing of a chat; it ends when its input does.
+"""
+
+import importlib
+import itertools
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+from roleplay.chat.question import Answers, Question
+from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Stage, Stop, decode, encode
+from roleplay.errors import BaseModelError, RoleplayError
+from roleplay.generation.events import Cancel
+from roleplay.text import one_line
+
+_HEAVY = ("torch", "transformers", "peft")
+"""Seconds each; imported one by one so that the person sees what is going on."""
+
+_OPENING_STAGES = 2
+"""What `open_character` tells: the base, then the adapter."""
+
+
+class Inbox:
+    """Lines that arrive while a reply is under way: stops take effect at once, questions wait."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self.source = source
+        self.questions: queue.Queue[Question] = queue.Queue()
+        self.cancel = Cancel()
+
+    def read(self) -> None:
+        """Read until the asking side is gone; then there is nobody to answer."""
+        for line in self.source:
+            message = decode(line)
+            if isinstance(message, Stop):
+                self.cancel.stop(message.lane)
+            elif isinstance(message, Question):
+                # A stop that came for the reply before does not hold for this one.
+                self.cancel = Cancel()
+                self.questions.put(message)
+        os._exit(0)
+
+
+def main() -> None:
+    """Load the character of the first line, then answer question after question."""
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no message
+
+    def send(message: Message) -> None:
+        channel.write(encode(message))
+
+    opening = decode(sys.stdin.buffer.readline())
+    if not isinstance(opening, Opening):
+        raise TypeError(f"the first line must be an Opening, not {type(opening).__name__}")
+    inbox = Inbox(sys.stdin.buffer)
+    threading.Thread(target=inbox.read, daemon=True).start()
+    steps = itertools.count()
+
+    def tell(text: str) -> None:
+        send(Stage(text, next(steps), len(_HEAVY) + _OPENING_STAGES))
+
+    for name in _HEAVY:
+        tell(f"importing {name}")
+        importlib.import_module(name)
+    try:
+        answers, ready = _open(opening, tell)
+    except Exception as error:  # told to the person, in the chat
+        send(_failure(error))
+        return
+    send(ready)
+    while True:
+        question = inbox.questions.get()
+        try:
+            for heard in answers.answer(question, inbox.cancel):
+                send(heard)
+            send(Answered())
+        except Exception as error:  # told to the person, in the chat
+            send(_failure(error))
+
+
+def _open(opening: Opening, tell: Callable[[str], None]) -> tuple[Answers, Ready]:
+    from roleplay.cards.load import load_card
+    from roleplay.chat.open import open_character
+    from roleplay.paths import Home
+
+    opened = open_character(
+        load_card(opening.card),
+        Home(opening.home),
+        base=opening.base,
+        run=opening.run,
+        which=opening.which,
+        trust_remote_code=opening.trust_remote_code,
+        tell=tell,
+    )
+    base = opened.engine.base
+    return opened, Ready(base.spec.name, base.context, opened.adapter, opened.notice, opened.voice.prefixes)
+
+
+def _failure(error: Exception) -> Failed:
+    if isinstance(error, RoleplayError):
+        return Failed(type(error).__name__, str(error))
+    kind = type(error).__name__
+    if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
+        told = f"the model ran out of memory ({one_line(str(error), 160)}); begin a new chat, or take a smaller base"
+    else:
+        told = f"the model failed with {kind}: {one_line(str(error), 240)}; try again, and report it if it stays"
+    return Failed(BaseModelError.__name__, told)
+
+
+if __name__ == "__main__":
+    main()
