@@ -1,0 +1,47 @@
+"""The line at the bottom: who answers, how fast, how much of the context is used; while loading, how far it is."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import ProgressBar, Static
+
+from roleplay.chat.talk import Figures
+from roleplay.chat.wire import Stage
+from tui.plain import plain
+
+
+class Status(Horizontal):
+    """A progress bar while there is something to wait for, and one line of text."""
+
+    def __init__(self, name: str, *, kept: bool) -> None:
+        super().__init__(id="status")
+        self.display_name, self.kept = name, kept
+
+    def compose(self) -> ComposeResult:
+        """The bar is shown while loading alone."""
+        yield ProgressBar(total=1, show_percentage=False, show_eta=False, id="loading")
+        yield Static(plain(self.display_name), id="figures")
+
+    def load(self, stage: Stage) -> None:
+        """Show how far loading is."""
+        bar = self.query_one(ProgressBar)
+        bar.display = True
+        bar.update(total=stage.steps, progress=stage.step)
+        self.query_one("#figures", Static).update(plain(f"{stage.text} … you can write already"))
+
+    def fail(self) -> None:
+        """Loading ended without a model."""
+        self.query_one(ProgressBar).display = False
+        self.query_one("#figures", Static).update(plain(f"{self.display_name} · no model"))
+
+    def show(self, figures: Figures) -> None:
+        """Show who answers and what it costs."""
+        self.query_one(ProgressBar).display = False
+        parts = [self.display_name, figures.base or "", figures.adapter or "no adapter"]
+        if figures.tokens_per_second is not None:
+            parts.append(f"{figures.tokens_per_second:.0f} tokens/s")
+        if figures.used is not None and figures.context is not None:
+            parts.append(f"context {figures.used}/{figures.context} ({figures.used / figures.context:.0%})")
+        if not self.kept:
+            parts.append("not kept")
+        self.query_one("#figures", Static).update(Content(" · ").join([plain(part) for part in parts]))

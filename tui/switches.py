@@ -1,0 +1,54 @@
+"""The panel of prefixes: each is a switch that works from the next turn on."""
+
+from collections.abc import Collection, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Checkbox, Static
+
+from roleplay.cards.model import Card, Prefix
+from roleplay.cards.prompt import fill
+from tui.messages import Switched
+from tui.plain import plain
+
+SWITCH_KEYS = 8
+"""Prefixes that have a key, F2 and on: no terminal loses those, as many do with Alt and digits."""
+
+
+class Switches(VerticalScroll):
+    """One check box a prefix, with the beginning of its text."""
+
+    can_focus = False
+
+    def __init__(self, card: Card) -> None:
+        super().__init__(id="switches")
+        self.border_title = Content("prefixes")
+        self.card = card
+        self.prefixes: tuple[Prefix, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Before the first `show` there is only the note."""
+        yield Static(id="all-off")
+
+    async def show(self, prefixes: Sequence[Prefix], active: Collection[str]) -> None:
+        """Draw the switches of `prefixes`, those in `active` on."""
+        if self.prefixes != tuple(prefixes):
+            self.prefixes = tuple(prefixes)
+            await self.query(".switch").remove()
+            for prefix in self.prefixes:
+                box = Checkbox("", prefix.id in active, name=prefix.id, classes="switch", compact=True)
+                await self.mount(box, Static(plain(fill(prefix.text, self.card)), classes="switch preview"))
+        for number, box in enumerate(self.query(Checkbox), 1):
+            on, key = box.name in active, f"  F{number + 1}" if number <= SWITCH_KEYS else ""
+            box.label = Content.assemble(box.name or "", " on" if on else " off", (key, "dim"))
+            with box.prevent(Checkbox.Changed):
+                box.value = on
+        note = "" if active else "all off: nothing is sent before your first turn" if prefixes else "this card has none"
+        self.query_one("#all-off", Static).update(note)
+
+    @on(Checkbox.Changed)
+    def _pass_on(self, event: Checkbox.Changed) -> None:
+        event.stop()
+        self.post_message(Switched(event.checkbox.name or "", event.value))
