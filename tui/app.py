@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
@@ -12,23 +12,18 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from roleplay.cards.find import open_card
-from roleplay.cards.load import CardFile
-from roleplay.chat.roster import roster
-from roleplay.chat.store import ChatStore
-from roleplay.chat.talk import Manner, Talk
+from roleplay.chat.lobby import Lobby
 from roleplay.errors import RoleplayError
-from roleplay.paths import Home
 from tui.characters_screen import CharactersScreen
 from tui.chat_screen import ChatScreen
 from tui.help_screen import HelpScreen
-from tui.messages import Chosen, Switched
+from tui.messages import Chosen, OpeningFailed, Switched
 from tui.plain import tell
 from tui.prompt import Prompt
 
 
-class ChatApp(App[None]):
-    """Characters to choose from, and one chat at a time."""
+class ChatApp(App[RoleplayError]):
+    """Characters to choose from, and one chat at a time; ends with the error that left nothing to show."""
 
     TITLE = "roleplay"
     CSS_PATH = "roleplay.tcss"
@@ -39,32 +34,24 @@ class ChatApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; everything said is kept", priority=True),
     ]
 
-    def __init__(
-        self,
-        home: Home,
-        store: ChatStore | None,
-        manner: Manner,
-        card_file: CardFile | None = None,
-        chat: int | None = None,
-        *,
-        open_talk: Callable[[CardFile, Manner, Home, ChatStore | None], Talk] = Talk,
-    ) -> None:
+    def __init__(self, lobby: Lobby, name: str | None = None, *, resume: bool = False) -> None:
         super().__init__()
-        self.home, self.store, self.manner = home, store, manner
-        self.card_file, self.chat, self.open_talk = card_file, chat, open_talk
+        self.lobby, self.typed_name, self.resume = lobby, name, resume
+        self.interrupted = False
+        """Whether a signal ended the program."""
 
     def get_default_screen(self) -> Screen[None]:
         """The chat, if it is known with whom; else the characters."""
-        if self.card_file is None:
+        if self.typed_name is None and not self.resume:
             return self._characters()
-        return self._chat_screen(self.card_file, self.chat)
+        return ChatScreen(partial(self.lobby.open, self.typed_name, resume=self.resume), self.typed_name or "")
 
     def on_mount(self) -> None:
         """A terminal that is closed, or a polite kill, is a quit like any other."""
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP", "SIGINT"):
             with contextlib.suppress(AttributeError, NotImplementedError, ValueError):  # Windows, or a test's thread
-                loop.add_signal_handler(getattr(signal, name), self.exit)
+                loop.add_signal_handler(getattr(signal, name), self._interrupt)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key has its twin in the palette, and every prefix its switch."""
@@ -77,17 +64,16 @@ class ChatApp(App[None]):
                     yield SystemCommand(
                         binding.description, binding.tooltip, partial(self.run_action, binding.action, target)
                     )
-        session = screen.talk.session
-        for prefix in session.prefixes:
-            on = prefix.id in session.active
-            what = f"Prefix {prefix.id}: switch {'off' if on else 'on'}"
-            yield SystemCommand(
-                what, "From the next message on", partial(screen.post_message, Switched(prefix.id, not on))
-            )
+        for prefix, is_on in screen.switches():
+            what = f"Prefix {prefix}: switch {'off' if is_on else 'on'}"
+            switched = Switched(prefix, not is_on)
+            yield SystemCommand(what, "From the next message on", partial(screen.post_message, switched))
 
     def action_help(self) -> None:
-        """Show what the keys do."""
-        if not isinstance(self.screen, HelpScreen):
+        """Show what the keys do, or go back from there."""
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        else:
             named = _named(Prompt, ChatScreen, ChatApp)
             keys = [(self._keys(binding), binding.tooltip) for binding in named if binding.tooltip]
             keys += [("F2 … F9", "Switch a prefix on or off"), ("Page Up, Page Down", "Scroll the conversation")]
@@ -96,29 +82,35 @@ class ChatApp(App[None]):
 
     def action_choose(self) -> None:
         """Show the characters and conversations."""
-        self.push_screen(self._characters())
+        if not isinstance(self.screen, CharactersScreen):
+            self.push_screen(self._characters())
 
     @on(Chosen)
     def _open(self, message: Chosen) -> None:
         current = next((screen for screen in self.screen_stack if isinstance(screen, ChatScreen)), None)
-        if current is not None and current.talk.card.name == message.entry.name:
-            self.pop_screen()
-            current.show_chat(message.chat)
-            return
-        try:
-            card_file = open_card(message.entry.name, self.home)
-        except RoleplayError as error:
-            tell(self.screen, str(error), "error")
-            return
         if current is not None:
             self.pop_screen()
-        self.switch_screen(self._chat_screen(card_file, message.chat))
+        if current is not None and current.holds(message.entry.name):
+            current.show_chat(message.chat)
+        else:
+            name = message.entry.name
+            self.switch_screen(ChatScreen(partial(self.lobby.open, name, message.chat), name))
+
+    @on(OpeningFailed)
+    def _draw_opening_failed(self, message: OpeningFailed) -> None:
+        """What was typed cannot be opened: leave and say why. What was chosen cannot: choose again."""
+        if self.typed_name is not None or self.resume:
+            self.exit(message.error, return_code=1)
+        else:
+            self.switch_screen(self._characters())
+            tell(self.screen, str(message.error), "error")
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self.exit()
 
     def _characters(self) -> CharactersScreen:
-        return CharactersScreen(partial(roster, self.home, self.store))
-
-    def _chat_screen(self, card_file: CardFile, chat: int | None) -> ChatScreen:
-        return ChatScreen(self.open_talk(card_file, self.manner, self.home, self.store), chat)
+        return CharactersScreen(self.lobby.entries)
 
     def _keys(self, binding: Binding) -> str:
         return ", ".join(self.get_key_display(Binding(key, "")) for key in binding.key.split(","))
@@ -129,10 +121,17 @@ def _named(*owners: type) -> list[Binding]:
     return [binding for owner in owners for binding in owner.BINDINGS if binding.id]  # type: ignore[attr-defined]
 
 
-def run_chat(home: Home, store: ChatStore | None, manner: Manner, card_file: CardFile | None, chat: int | None) -> None:
-    """Show the screens until the person leaves."""
+def run_chat(lobby: Lobby, name: str | None, *, resume: bool) -> None:
+    """Show the screens until the person leaves.
+
+    Raises the RoleplayError that left nothing to show, or KeyboardInterrupt where a signal ended it.
+    """
+    app = ChatApp(lobby, name, resume=resume)
     try:
-        ChatApp(home, store, manner, card_file, chat).run()
+        error = app.run()
     finally:
-        if store is not None:
-            store.close()
+        lobby.close()
+    if error is not None:
+        raise error
+    if app.interrupted:
+        raise KeyboardInterrupt

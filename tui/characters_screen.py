@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,12 +13,14 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from roleplay.chat.roster import Entry
-from roleplay.chat.store import StoredChat
 from roleplay.errors import RoleplayError
 from roleplay.text import one_line
 from tui.messages import Chosen, Refused, RosterRead
 from tui.plain import plain, tell
+
+if TYPE_CHECKING:
+    from roleplay.chat.roster import Entry
+    from roleplay.chat.store import StoredChat
 
 
 class CharactersScreen(Screen[None]):
@@ -30,7 +32,7 @@ class CharactersScreen(Screen[None]):
         Binding("left", "app.focus_previous", "Characters", id="characters.characters", tooltip="To the characters"),
     ]
 
-    def __init__(self, read: Callable[[], list[Entry]]) -> None:
+    def __init__(self, read: "Callable[[], list[Entry]]") -> None:
         super().__init__()
         self.read = read
         self.entries: list[Entry] = []
@@ -97,7 +99,7 @@ class CharactersScreen(Screen[None]):
             self.app.pop_screen()
 
 
-def _character(entry: Entry) -> Content:
+def _character(entry: "Entry") -> Content:
     chats = "1 conversation" if len(entry.chats) == 1 else f"{len(entry.chats)} conversations"
     has = f"adapter {entry.adapter}" if entry.adapter is not None else "no adapter"
     return Content("\n").join(
@@ -109,7 +111,7 @@ def _character(entry: Entry) -> Content:
     )
 
 
-def _chat(chat: StoredChat) -> Content:
+def _chat(chat: "StoredChat") -> Content:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.changed))
     turns = "1 message" if chat.said == 1 else f"{chat.said} messages"
     return Content("\n").join([plain(one_line(chat.opening, 80)), plain(f"{when} · {turns}", "dim")])

@@ -1,26 +1,41 @@
 """The chat: conversation in the middle, prefixes at the right, prompt and status below."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Markdown, Static
+from textual.widgets import Footer, Static
 
-from roleplay.chat.question import Asked
-from roleplay.chat.session import Exchange, Said
-from roleplay.chat.talk import Talk
-from roleplay.errors import RoleplayError
-from roleplay.generation.events import Piece
+from roleplay.chat.said import Exchange, Said
+from tui import jobs
 from tui.conversation import Conversation
-from tui.messages import Loaded, Loading, LoadingFailed, Refused, ReplyEnded, Resumed, Submitted, Switched, Told
+from tui.messages import (
+    Loaded,
+    Loading,
+    LoadingFailed,
+    Opened,
+    Refused,
+    ReplyEnded,
+    Resumed,
+    Submitted,
+    Switched,
+    Told,
+)
 from tui.plain import plain, tell
 from tui.prompt import Prompt
 from tui.status import Status
 from tui.switches import SWITCH_KEYS, Switches
+
+if TYPE_CHECKING:
+    from textual.widgets import Markdown
+
+    from roleplay.chat.talk import Talk
 
 _DRAWS_PER_SECOND = 20
 """Of replies under way; more would hold up typing."""
@@ -51,77 +66,67 @@ class ChatScreen(Screen[None]):
         ),
     ]
 
-    def __init__(self, talk: Talk, chat: int | None = None) -> None:
+    talk: "Talk"
+    """The chat; there once the card was read."""
+
+    def __init__(self, open_talk: "Callable[[], Talk]", name: str) -> None:
         super().__init__()
-        self.talk, self.chat = talk, chat
-        self._reply = 0
-        self._answering = False
+        self._open_talk, self._typed_name = open_talk, name
+        self._opened = False
         self._loaded = False
+        self._answering = False
+        self._reply = 0
+        self._early: list[str] = []
 
     def compose(self) -> ComposeResult:
         """As the screen is."""
-        card = self.talk.card
-        yield Static(Content("  ").join([plain(card.display_name, "bold"), plain(card.description, "dim")]), id="title")
+        yield Static(plain(self._typed_name, "bold"), id="title")
         with Horizontal(id="body"):
             with Vertical(id="talk"):
-                yield Conversation(card.user_name, card.display_name)
-                yield Prompt(f"Say something to {card.display_name}")
-            yield Switches(card)
-        yield Status(card.display_name, kept=self.talk.store is not None)
-        yield Footer()
+                yield Conversation()
+                yield Prompt("Say something")
+            yield Switches()
+        yield Status()
         yield Static("Too small to chat: make it 30 columns by 8 lines.", id="too-small")
 
     def on_mount(self) -> None:
-        """Draw first, then load."""
+        """Draw first, then read the card."""
         self.query_one(Prompt).focus()
         self.set_interval(1 / _DRAWS_PER_SECOND, self._flush)
-        self.talk.answers.tell = lambda stage: self.post_message(Loading(stage))
         self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        self._in_thread(partial(jobs.open_talk, self.post_message, self._open_talk))
+        await self.mount(Footer(), after=self.query_one(Status))  # its many keys would hold up the first frame
 
     def on_unmount(self) -> None:
         """Let the model go."""
-        self.talk.close()
+        if self._opened:
+            self.talk.close()
 
-    async def _begin(self) -> None:
-        self._load()
-        if self.chat is not None:
-            self._resume(self.chat)
-        else:
-            await self._draw()
-
-    # --- threads: they block, and post what comes ---
-
-    @work(thread=True, group="load", exit_on_error=True)
-    def _load(self) -> None:
-        try:
-            ready = self.talk.load()
-        except RoleplayError as error:
-            self.post_message(LoadingFailed(str(error)))
-        else:
-            if ready is not None:
-                self.post_message(Loaded(ready))
-
-    @work(thread=True, group="answer", exit_on_error=True)
-    def _answer(self, reply: int, text: str | None) -> None:
-        problem = ""
-        try:
-            if text is not None:
-                self.talk.say(text)
-            for heard in self.talk.answer():
-                self.post_message(Told(reply, heard))
-        except RoleplayError as error:
-            problem = str(error)
-        self.post_message(ReplyEnded(reply, problem))
-
-    @work(thread=True, group="resume", exit_on_error=True)
-    def _resume(self, chat: int) -> None:
-        try:
-            self.talk.resume(chat)
-        except RoleplayError as error:
-            self.post_message(Refused(str(error)))
-        self.post_message(Resumed())
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Before the card is read there is nothing that could be stopped, switched or begun."""
+        own = {"stop", "new_chat", "regenerate", "compare", "switch_prefix", "scroll"}
+        return self._opened or action not in own
 
     # --- what is drawn when something was posted ---
+
+    @on(Opened)
+    async def _draw_opened(self, message: Opened) -> None:
+        self.talk, self._opened = message.talk, True
+        self.refresh_bindings()
+        card, status, conversation = self.talk.card, self.query_one(Status), self.query_one(Conversation)
+        status.who, status.kept = card.display_name, self.talk.store is not None
+        conversation.user_name, conversation.reply_name = card.user_name, card.display_name
+        self.query_one("#title", Static).update(
+            Content("  ").join([plain(card.display_name, "bold"), plain(card.description, "dim")])
+        )
+        self.query_one(Prompt).placeholder = plain(f"Say something to {card.display_name}")
+        self.talk.answers.tell = lambda stage: self.post_message(Loading(stage))
+        self._in_thread(partial(jobs.load, self.post_message, self.talk))
+        await self._draw()
+        if self._early:
+            await self._draw_submitted(Submitted("\n\n".join(self._early)))
 
     @on(Loading)
     def _draw_loading(self, message: Loading) -> None:
@@ -146,15 +151,8 @@ class ChatScreen(Screen[None]):
 
     @on(Told)
     def _draw_told(self, message: Told) -> None:
-        view = self.query_one(Conversation).last()
-        if message.reply != self._reply or view is None:
-            return
-        heard = message.heard
-        widget = view.reply if heard.lane == self.talk.lanes[0] else view.beside
-        if isinstance(heard, Asked):
-            widget.begin(Said("assistant", "", heard.lane.name, heard.prefixes))
-        elif isinstance(heard, Piece):
-            widget.hear(heard.text)
+        if message.reply == self._reply:
+            self.query_one(Conversation).hear(message.heard, beside=message.heard.lane != self.talk.lanes[0])
 
     @on(ReplyEnded)
     async def _draw_reply_ended(self, message: ReplyEnded) -> None:
@@ -162,10 +160,7 @@ class ChatScreen(Screen[None]):
             return
         self._answering = False
         conversation = self.query_one(Conversation)
-        view, exchanges = conversation.last(), self.talk.session.exchanges
-        if view is not None and exchanges:
-            await view.reply.finish(exchanges[-1].reply)
-            await view.beside.finish(exchanges[-1].beside)
+        await conversation.finish(self.talk.session.exchanges)
         if message.problem:
             await conversation.note(f"{message.problem}\nCtrl+R tries again.", "trouble")
         elif self.talk.session.waiting:
@@ -183,6 +178,9 @@ class ChatScreen(Screen[None]):
 
     @on(Submitted)
     async def _draw_submitted(self, message: Submitted) -> None:
+        if not self._opened:
+            self._early.append(message.text)
+            return
         if self._answering:
             self.query_one(Prompt).give_back(message.text)
             tell(self, "A reply is under way; Esc stops it. What you wrote stays here.")
@@ -196,8 +194,7 @@ class ChatScreen(Screen[None]):
         await self._draw_switches()
         self.query_one(Prompt).focus()
 
-    @on(Markdown.LinkClicked)
-    def _draw_link(self, message: Markdown.LinkClicked) -> None:
+    def on_markdown_link_clicked(self, message: "Markdown.LinkClicked") -> None:
         """Addresses come from a model: they are shown, not opened."""
         tell(self, f"Not opened: {message.href}")
 
@@ -225,16 +222,13 @@ class ChatScreen(Screen[None]):
 
     async def action_regenerate(self) -> None:
         """Have the last message answered anew."""
-        view = self.query_one(Conversation).last()
         if self._answering:
             tell(self, "A reply is under way; Esc stops it.")
-            return
-        if view is None or not self.talk.session.can_regenerate:
+        elif not self.talk.session.can_regenerate:
             tell(self, "There is no message to answer yet.")
-            return
-        await view.reply.finish(None)
-        await view.beside.finish(None)
-        self._ask(None)
+        else:
+            await self.query_one(Conversation).clear_last()
+            self._ask(None)
 
     def action_compare(self) -> None:
         """Show or hide the untouched base beside the character."""
@@ -245,10 +239,10 @@ class ChatScreen(Screen[None]):
 
     async def action_switch_prefix(self, number: int) -> None:
         """Switch the prefix at `number`, counted from 1."""
-        session = self.talk.session
-        if number <= len(session.prefixes):
-            prefix = session.prefixes[number - 1].id
-            self.post_message(Switched(prefix, prefix not in session.active))
+        switches = self.switches()
+        if number <= len(switches):
+            prefix, is_on = switches[number - 1]
+            self.post_message(Switched(prefix, not is_on))
 
     async def action_scroll(self, pages: int) -> None:
         """Scroll the conversation; at its top, show what came before."""
@@ -259,19 +253,33 @@ class ChatScreen(Screen[None]):
 
     # --- steps that several of the above take ---
 
+    def holds(self, name: str) -> bool:
+        """Whether this is the chat with the character called `name`."""
+        return self._opened and self.talk.card.name == name
+
+    def switches(self) -> list[tuple[str, bool]]:
+        """Ids of the prefixes, and whether they are on."""
+        if not self._opened:
+            return []
+        session = self.talk.session
+        return [(prefix.id, prefix.id in session.active) for prefix in session.prefixes]
+
     def show_chat(self, chat: int | None) -> None:
         """Go on in a kept conversation of this character; `None` begins a new one."""
         if chat is None:
             self.run_worker(self.action_new_chat())
         else:
             self._leave_reply()
-            self._resume(chat)
+            self._in_thread(partial(jobs.resume, self.post_message, self.talk, chat))
 
     def _ask(self, text: str | None) -> None:
         self.query(".trouble").remove()
         self._reply += 1
         self._answering = True
-        self._answer(self._reply, text)
+        self._in_thread(partial(jobs.answer, self.post_message, self.talk, self._reply, text))
+
+    def _in_thread(self, job: Callable[[], None]) -> None:
+        self.run_worker(job, thread=True)
 
     def _leave_reply(self) -> None:
         """A reply under way belongs to the conversation that is left: it is kept there, and drawn no more."""
@@ -291,4 +299,4 @@ class ChatScreen(Screen[None]):
 
     async def _draw_switches(self) -> None:
         session = self.talk.session
-        await self.query_one(Switches).show(session.prefixes, session.active)
+        await self.query_one(Switches).show(self.talk.card, session.prefixes, session.active)

@@ -1,35 +1,20 @@
 """The conversation: exchanges from top to bottom, the base's replies beside the character's."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from roleplay.chat.session import Exchange
+from roleplay.chat.said import Exchange, Said
 from tui.plain import plain
-from tui.turn import Reply, UserTurn
+
+if TYPE_CHECKING:  # Markdown takes its time to import, and the first frame shows none
+    from roleplay.chat.question import Heard
+    from tui.exchange import ExchangeView
 
 _SHOWN = 40
 """Exchanges drawn at once; earlier ones follow when they are scrolled to."""
-
-
-class ExchangeView(Vertical):
-    """A turn of the person above its replies, which stand side by side."""
-
-    def __init__(self, exchange: Exchange, user_name: str, name: str, base_name: str) -> None:
-        super().__init__(classes="exchange")
-        self.exchange, self.user_name = exchange, user_name
-        self.reply = Reply(name, exchange.reply)
-        self.beside = Reply(base_name, exchange.beside, base=True)
-
-    def compose(self) -> ComposeResult:
-        """The person above, the replies below."""
-        if self.exchange.user is not None:
-            yield UserTurn(self.user_name, self.exchange.user.text)
-        with Horizontal(classes="replies"):
-            yield self.reply
-            yield self.beside
 
 
 class Conversation(VerticalScroll):
@@ -37,9 +22,9 @@ class Conversation(VerticalScroll):
 
     can_focus = False
 
-    def __init__(self, user_name: str, name: str) -> None:
+    def __init__(self) -> None:
         super().__init__(id="conversation")
-        self.user_name, self.reply_name, self.base_name = user_name, name, "base"
+        self.user_name, self.reply_name, self.base_name = "", "", "base"
         self._earlier: list[Exchange] = []
 
     async def show(self, exchanges: Sequence[Exchange]) -> None:
@@ -57,7 +42,7 @@ class Conversation(VerticalScroll):
             return
         views = list(map(self._view, self._earlier[-_SHOWN:]))
         self._earlier = self._earlier[:-_SHOWN]
-        first = self.query(ExchangeView).first()
+        first = self.query(".exchange").first()
         async with self.batch():
             await self.mount(*views, after="#earlier")
         self._tell_earlier()
@@ -72,19 +57,50 @@ class Conversation(VerticalScroll):
         """Put a note under what is shown; `kind` is `notice` or `trouble`."""
         await self.mount(Static(plain(text), classes=kind))
 
-    def last(self) -> ExchangeView | None:
-        """The newest exchange that is shown."""
-        views = self.query(ExchangeView)
-        return views.last() if views else None
+    def hear(self, heard: "Heard", *, beside: bool) -> None:
+        """Take what was heard of the newest reply, or of the one beside it; `flush` draws it."""
+        from roleplay.chat.question import Asked
+        from roleplay.generation.events import Piece
+
+        view = self._last()
+        if view is None:
+            return
+        widget = view.beside if beside else view.reply
+        if isinstance(heard, Asked):
+            widget.begin(Said("assistant", "", heard.lane.name, heard.prefixes))
+        elif isinstance(heard, Piece):
+            widget.hear(heard.text)
 
     async def flush(self) -> None:
         """Draw what has been heard of the replies under way."""
-        view = self.last()
+        view = self._last()
         if view is not None:
             await view.reply.flush()
             await view.beside.flush()
 
-    def _view(self, exchange: Exchange) -> ExchangeView:
+    async def finish(self, exchanges: Sequence[Exchange]) -> None:
+        """Nothing more will be heard: draw the newest of `exchanges` as it was kept."""
+        view = self._last()
+        if view is not None and exchanges:
+            await view.reply.finish(exchanges[-1].reply)
+            await view.beside.finish(exchanges[-1].beside)
+
+    async def clear_last(self) -> None:
+        """Take away the replies to the newest message: others will come."""
+        view = self._last()
+        if view is not None:
+            await view.reply.finish(None)
+            await view.beside.finish(None)
+
+    def _last(self) -> "ExchangeView | None":
+        from tui.exchange import ExchangeView
+
+        views = self.query(ExchangeView)
+        return views.last() if views else None
+
+    def _view(self, exchange: Exchange) -> "ExchangeView":
+        from tui.exchange import ExchangeView
+
         return ExchangeView(exchange, self.user_name, self.reply_name, self.base_name)
 
     def _tell_earlier(self) -> None:

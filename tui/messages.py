@@ -1,12 +1,34 @@
 """Everything that is posted to a screen; threads post, handlers draw."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from roleplay.chat.question import Heard
-from roleplay.chat.roster import Entry
-from roleplay.chat.wire import Ready, Stage
+if TYPE_CHECKING:  # the first frame waits for none of these
+    from roleplay.chat.question import Heard
+    from roleplay.chat.roster import Entry
+    from roleplay.chat.talk import Talk
+    from roleplay.chat.wire import Ready, Stage
+    from roleplay.errors import RoleplayError
+
+
+@dataclass
+class Opened(Message):
+    """A character's card was read; the chat can begin."""
+
+    talk: Talk
+    """The chat."""
+
+
+@dataclass
+class OpeningFailed(Message):
+    """There is no chat."""
+
+    error: RoleplayError
+    """Why."""
 
 
 @dataclass

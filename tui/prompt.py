@@ -52,10 +52,10 @@ class Prompt(TextArea):
         Left to Textual they would overtake letters typed before them, or fall behind letters typed after.
         """
         active = None if event.is_printable else self.screen.active_bindings.get(event.key)
-        if active is not None and active.node is self and active.binding.id:
+        mine = active is not None and active.node is self and active.enabled
+        if active is not None and mine and await self.app.run_action(active.binding.action, self):
             event.stop()
             event.prevent_default()
-            await self.run_action(active.binding.action)
         else:
             await super()._on_key(event)
 

@@ -1,28 +1,32 @@
 """The line at the bottom: who answers, how fast, how much of the context is used; while loading, how far it is."""
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from roleplay.chat.talk import Figures
-from roleplay.chat.wire import Stage
 from tui.plain import plain
+
+if TYPE_CHECKING:
+    from roleplay.chat.talk import Figures
+    from roleplay.chat.wire import Stage
 
 
 class Status(Horizontal):
     """A progress bar while there is something to wait for, and one line of text."""
 
-    def __init__(self, name: str, *, kept: bool) -> None:
+    def __init__(self) -> None:
         super().__init__(id="status")
-        self.display_name, self.kept = name, kept
+        self.who, self.kept = "", True
 
     def compose(self) -> ComposeResult:
         """The bar is shown while loading alone."""
         yield ProgressBar(total=1, show_percentage=False, show_eta=False, id="loading")
-        yield Static(plain(self.display_name), id="figures")
+        yield Static(id="figures")
 
-    def load(self, stage: Stage) -> None:
+    def load(self, stage: "Stage") -> None:
         """Show how far loading is."""
         bar = self.query_one(ProgressBar)
         bar.display = True
@@ -32,12 +36,12 @@ class Status(Horizontal):
     def fail(self) -> None:
         """Loading ended without a model."""
         self.query_one(ProgressBar).display = False
-        self.query_one("#figures", Static).update(plain(f"{self.display_name} · no model"))
+        self.query_one("#figures", Static).update(plain(f"{self.who} · no model"))
 
-    def show(self, figures: Figures) -> None:
+    def show(self, figures: "Figures") -> None:
         """Show who answers and what it costs."""
         self.query_one(ProgressBar).display = False
-        parts = [self.display_name, figures.base or "", figures.adapter or "no adapter"]
+        parts = [self.who, figures.base or "", figures.adapter or "no adapter"]
         if figures.tokens_per_second is not None:
             parts.append(f"{figures.tokens_per_second:.0f} tokens/s")
         if figures.used is not None and figures.context is not None:

@@ -1,6 +1,7 @@
 """The panel of prefixes: each is a switch that works from the next turn on."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -8,10 +9,11 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Checkbox, Static
 
-from roleplay.cards.model import Card, Prefix
-from roleplay.cards.prompt import fill
 from tui.messages import Switched
 from tui.plain import plain
+
+if TYPE_CHECKING:
+    from roleplay.cards.model import Card, Prefix
 
 SWITCH_KEYS = 8
 """Prefixes that have a key, F2 and on: no terminal loses those, as many do with Alt and digits."""
@@ -22,24 +24,25 @@ class Switches(VerticalScroll):
 
     can_focus = False
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self) -> None:
         super().__init__(id="switches")
         self.border_title = Content("prefixes")
-        self.card = card
         self.prefixes: tuple[Prefix, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Before the first `show` there is only the note."""
         yield Static(id="all-off")
 
-    async def show(self, prefixes: Sequence[Prefix], active: Collection[str]) -> None:
+    async def show(self, card: "Card", prefixes: "Sequence[Prefix]", active: Collection[str]) -> None:
         """Draw the switches of `prefixes`, those in `active` on."""
+        from roleplay.cards.prompt import fill
+
         if self.prefixes != tuple(prefixes):
             self.prefixes = tuple(prefixes)
             await self.query(".switch").remove()
             for prefix in self.prefixes:
                 box = Checkbox("", prefix.id in active, name=prefix.id, classes="switch", compact=True)
-                await self.mount(box, Static(plain(fill(prefix.text, self.card)), classes="switch preview"))
+                await self.mount(box, Static(plain(fill(prefix.text, card)), classes="switch preview"))
         for number, box in enumerate(self.query(Checkbox), 1):
             on, key = box.name in active, f"  F{number + 1}" if number <= SWITCH_KEYS else ""
             box.label = Content.assemble(box.name or "", " on" if on else " off", (key, "dim"))

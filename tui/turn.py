@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
-from roleplay.chat.session import Said
+from roleplay.chat.said import Said
 from tui.plain import plain
 
 _ENDS = {"cancelled": "stopped", "cut": "cut off", "length": "reached the limit"}

@@ -14,7 +14,7 @@ from typing import IO
 from roleplay import errors
 from roleplay.chat.question import Asked, Heard, Question
 from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Stage, Stop, decode, encode
-from roleplay.errors import BaseModelError, RoleplayError
+from roleplay.errors import BaseModelError, FileFaults, RoleplayError
 from roleplay.generation.events import Cancel, Finished, Piece
 from roleplay.text import clean, one_line
 
@@ -22,7 +22,7 @@ _COMMAND = (sys.executable, "-m", "roleplay.chat.worker")
 _LOOK = 0.05
 """Seconds between looks at whether waiting has become pointless."""
 _CLOSING = 2.0
-"""Seconds to wait for the thread that reads."""
+"""Seconds to wait for a thread that reads."""
 _LAST_WORDS = 5
 """Lines of the process's own output that an error quotes."""
 
@@ -35,12 +35,13 @@ class AnswerProcess:
 
     def __init__(self, opening: Opening, command: Sequence[str] = _COMMAND) -> None:
         self.opening, self.command = opening, tuple(command)
-        self.tell: Callable[[Stage], None] = lambda stage: None
+        self.tell: Callable[[Stage], object] = lambda stage: None
         """Told what is being loaded."""
         self.ready: Ready | None = None
         """What was loaded; `None` while nothing is."""
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._overhearing: threading.Thread | None = None
         self._noise: collections.deque[str] = collections.deque(maxlen=_LAST_WORDS)
         self._closed = False
 
@@ -54,7 +55,7 @@ class AnswerProcess:
         try:
             return self._loaded()
         finally:
-            self._turn.release()
+            self._end_turn()
 
     def answer(self, question: Question, cancel: Cancel | None = None) -> Iterator[Heard]:
         """Stream the replies, after loading if need be; nothing where `cancel` came first. Raises RoleplayError."""
@@ -66,7 +67,7 @@ class AnswerProcess:
             yield from self._answers(question, cancel)
         finally:
             cancel.listener = None
-            self._turn.release()
+            self._end_turn()
 
     def close(self) -> None:
         """End the process, whatever it does, and start none again; whoever waits for it gets an error."""
@@ -76,14 +77,18 @@ class AnswerProcess:
             return
         process.kill()
         if self._turn.acquire(timeout=_CLOSING):  # whoever reads from it meets its end and lets go
-            _discard(process)
-            self._turn.release()
+            self._end_turn()
 
     def _take_turn(self, cancel: Cancel | None) -> bool:
         while not self._turn.acquire(timeout=_LOOK):
             if cancel is not None and cancel.all:
                 return False
         return True
+
+    def _end_turn(self) -> None:
+        if self._closed and self._process is not None:
+            _discard(self._process)
+        self._turn.release()
 
     def _answers(self, question: Question, cancel: Cancel) -> Iterator[Heard]:
         self._send(question)
@@ -123,8 +128,8 @@ class AnswerProcess:
             if isinstance(message, Stage):
                 self.tell(replace(message, text=one_line(message.text)))
             elif isinstance(message, Ready):
-                self.ready = message
-                return message
+                self.ready = _cleaned(message)
+                return self.ready
             elif isinstance(message, Failed):
                 raise _error(message)
 
@@ -146,7 +151,10 @@ class AnswerProcess:
             )
         except OSError as error:
             raise BaseModelError(f"the model's process cannot be started: {error}; free some memory and try") from error
-        threading.Thread(target=self._overhear, args=(self._process.stderr,), daemon=True).start()
+        self._overhearing = threading.Thread(target=self._overhear, args=(self._process.stderr,), daemon=True)
+        self._overhearing.start()
+        if self._closed:  # while it was being started
+            raise BaseModelError("the chat is closed")
         self._send(self.opening)
 
     def _overhear(self, stderr: IO[bytes]) -> None:
@@ -177,12 +185,15 @@ class AnswerProcess:
         try:
             return decode(line)
         except ValueError as error:
+            process.kill()  # what else it says cannot be told apart either
             raise BaseModelError(f"the model's process said what is {error}; report this") from error
 
     def _death(self, process: subprocess.Popen[bytes]) -> BaseModelError:
         status = process.wait()
         if self._closed:
             return BaseModelError("the chat is closed")
+        if self._overhearing is not None:
+            self._overhearing.join(_CLOSING)
         how = f"with status {status}"
         if status < 0:
             how = f"by signal {signal.Signals(-status).name}"
@@ -201,6 +212,15 @@ def _discard(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+def _cleaned(ready: Ready) -> Ready:
+    adapter = None if ready.adapter is None else one_line(ready.adapter, 200)
+    return replace(ready, base=one_line(ready.base, 200), adapter=adapter, notice=clean(ready.notice))
+
+
 def _error(failed: Failed) -> RoleplayError:
-    kind = getattr(errors, failed.error, BaseModelError)
-    return kind(clean(failed.text)) if issubclass(kind, RoleplayError) else BaseModelError(clean(failed.text))
+    kind = getattr(errors, failed.error, None)
+    if not (isinstance(kind, type) and issubclass(kind, RoleplayError)):
+        kind = BaseModelError
+    error = FileFaults(()) if kind is FileFaults else kind()
+    error.args = (clean(failed.text),)  # FileFaults is made from faults, and those did not come along
+    return error

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from roleplay.cards.find import find_cards
 from roleplay.cards.load import load_card
 from roleplay.chat.store import ChatStore, StoredChat
-from roleplay.errors import AdapterError, FileFaults, NotFound, UsageError
+from roleplay.errors import AdapterError, FileFaults
 from roleplay.models.find import adapter_folders
 from roleplay.models.passport import read_passport
 from roleplay.paths import Home
-from roleplay.text import one_line
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,6 @@ def roster(home: Home, store: ChatStore | None) -> list[Entry]:
             about = f"{faults} faults: roleplay cards check {name}"
         entries.append(Entry(name, display, about, place, _adapter(home, name), tuple(chats.get(name, ())), faults))
     return entries
-
-
-def newest_chat(store: ChatStore | None, character: str | None) -> StoredChat:
-    """The conversation talked in last, of `character` or of anybody. Raises NotFound or UsageError."""
-    if store is None:
-        raise UsageError("without saving there is no conversation to resume; leave out --no-save or --resume")
-    chats = store.chats(character)
-    if not chats:
-        whose = f" with {one_line(character)}" if character is not None else ""
-        raise NotFound(f"there is no conversation{whose} to resume yet; begin one without --resume")
-    return chats[0]
 
 
 def _adapter(home: Home, name: str) -> str | None:

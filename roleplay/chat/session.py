@@ -4,13 +4,14 @@ import contextlib
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.cards.prompt import default_prefixes, fill, switch
 from roleplay.chat.question import Answers, Ask, Asked, Heard, Question
+from roleplay.chat.said import Exchange, Said
 from roleplay.chat.store import ChatStore, StoredTurn
-from roleplay.dialogue import Role, Turn
+from roleplay.dialogue import Turn
 from roleplay.errors import StorageError
 from roleplay.generation.events import Cancel, Piece
 from roleplay.generation.lanes import Lane
@@ -19,26 +20,6 @@ from roleplay.text import clean
 
 _DRAFT_SECONDS = 1.0
 """A reply in progress is kept this often, so that a crash costs no more."""
-
-
-@dataclass
-class Said:
-    """A turn as the chat shows it."""
-
-    role: Role
-    """`user` or `assistant`."""
-    text: str
-    """What was said."""
-    lane: str | None = None
-    """Who answered; `None` for the person and for greetings."""
-    prefixes: tuple[str, ...] = ()
-    """Prefixes that were sent for this reply."""
-    stopped: str | None = None
-    """How the reply ended: `end`, `length`, `cancelled`, or `cut` by a failure; `None` where it was not generated."""
-    id: int | None = None
-    """Its number in the store; `None` until it is there."""
-    kept: tuple[str, str | None] | None = None
-    """Text and `stopped` as the store has them."""
 
 
 class Session:
@@ -80,6 +61,19 @@ class Session:
         return tuple(turns)
 
     @property
+    def exchanges(self) -> list[Exchange]:
+        """The conversation as a screen shows it."""
+        shown: list[Exchange] = []
+        for i, said in enumerate(self.line):
+            if said.role == "user":
+                following = self.line[i + 1] if i + 1 < len(self.line) else None
+                reply = following if following is not None and following.role == "assistant" else None
+                shown.append(Exchange(said, reply, next(iter(self.beside.get(i, ())), None)))
+            elif i == 0:
+                shown.append(Exchange(None, said, None))
+        return shown
+
+    @property
     def waiting(self) -> bool:
         """Whether the person's last turn has no reply yet."""
         return bool(self.line) and self.line[-1].role == "user"
@@ -91,7 +85,9 @@ class Session:
 
     def switch(self, changes: Mapping[str, bool]) -> None:
         """Turn prefixes on and off, from the next turn on. Raises UsageError for an unknown id."""
-        self.active = switch(self.prefixes, self.active, changes)
+        known = {prefix.id for prefix in self.prefixes}
+        unknown = [name for name in self.active if name not in known]  # resumed before the base was loaded
+        self.active = [*unknown, *switch(self.prefixes, self.active, changes)]
 
     def say(self, text: str) -> None:
         """Take the person's turn into the history and keep it."""
@@ -127,13 +123,14 @@ class Session:
             raise StorageError("this chat is not kept, so there is none to resume; start it without --no-save")
         path = self.store.path_to(self.store.head(chat))
         self.line = [_said(turn) for turn in path]
-        self.beside = {}
+        self.beside, self._tries = {}, 0
         for i, (turn, reply) in enumerate(itertools.pairwise([*path, None])):
             if turn is not None and turn.role == "user":
                 shown = reply.lane if reply is not None else None
-                newest = {other.lane: _said(other) for other in self.store.replies_to(turn.id) if other.lane != shown}
-                self.beside[i] = list(newest.values())
-        self._chat, self._starts, self._tries = chat, {}, 0
+                replies = self.store.replies_to(turn.id)
+                self.beside[i] = list({other.lane: _said(other) for other in replies if other.lane != shown}.values())
+                self._tries = len(replies)  # of the last turn: one more is drawn with a seed of its own
+        self._chat, self._starts = chat, {}
         known = {TEMPLATE_DEFAULT, *(prefix.id for prefix in self.prefixes)}
         last = next((said for said in reversed(self.line) if said.lane is not None), None)
         if last is not None:
@@ -180,14 +177,14 @@ class Session:
 
     def _settle(self, former: Said | None) -> None:
         """A reply that was broken off before its first word is none."""
-        last = self.line[-1]
-        if last.lane is not None and not last.text and last.stopped in ("cut", "cancelled"):
+        if _wordless(self.line[-1]):
             self.line.pop()
         if self.waiting and former is not None:
             self.line.append(former)
 
     def _ask(self, lane: Lane) -> Ask:
-        active = tuple(self.active) if lane.prefix else ()
+        known = {prefix.id for prefix in self.prefixes}  # a resumed chat may have a switch that this base lacks
+        active = tuple(name for name in self.active if name in known) if lane.prefix else ()
         return Ask(lane, active, self._starts.get(active, 0))
 
     def _save_quietly(self) -> None:
@@ -196,8 +193,8 @@ class Session:
             self.save()
 
     def _keep(self, store: ChatStore, chat: int, said: Said, parent: int | None, *, head: bool) -> int | None:
-        if said.lane is not None and not said.text and said.stopped == "cut":
-            return parent  # nothing of it has come yet
+        if _wordless(said):
+            return parent
         if said.id is None:
             said.id = store.add(
                 chat,
@@ -213,6 +210,11 @@ class Session:
             store.rewrite(said.id, said.text, said.stopped)
         said.kept = (said.text, said.stopped)
         return said.id
+
+
+def _wordless(said: Said) -> bool:
+    """Whether a reply has not begun, or was broken off before its first word."""
+    return said.lane is not None and not said.text.strip() and said.stopped in ("cut", "cancelled")
 
 
 def _said(turn: StoredTurn) -> Said:

@@ -1,11 +1,11 @@
 """A chat as a screen holds it: one character, the process that answers for it, the conversation at hand."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from roleplay.cards.load import CardFile
-from roleplay.cards.model import TEMPLATE_DEFAULT, Prefix
+from roleplay.cards.model import TEMPLATE_DEFAULT
+from roleplay.chat.manner import Manner
 from roleplay.chat.process import AnswerProcess
 from roleplay.chat.question import Asked, Heard
 from roleplay.chat.session import Session, card_sampling
@@ -14,26 +14,6 @@ from roleplay.chat.wire import Opening, Ready
 from roleplay.generation.events import Cancel
 from roleplay.generation.lanes import Lane
 from roleplay.paths import Home
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a chat is to be held, as typed; the same for every character opened in it."""
-
-    base: str | None = None
-    """The typed base; `None` leaves the choice to adapter and card."""
-    run: str | None = None
-    """The run whose adapter is wanted; `None` takes the newest."""
-    which: str = "best"
-    """`best` or `last`."""
-    trust_remote_code: bool = False
-    """Whether the base's own code may run."""
-    greet: bool = True
-    """Whether a new chat begins with the card's greeting."""
-    sampling: tuple[tuple[str, float | int | None], ...] = ()
-    """Typed sampling settings."""
-    switches: tuple[tuple[str, bool], ...] = ()
-    """Typed prefix switches."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +47,27 @@ class Talk:
         answers: AnswerProcess | None = None,
     ) -> None:
         self.card, self.manner, self.store = card_file.card, manner, store
-        self.answers = answers or AnswerProcess(
-            Opening(
-                card_file.path.absolute(), home.root, manner.base, manner.run, manner.which, manner.trust_remote_code
-            )
-        )
-        self.sampling = card_sampling(self.card, {"seed": secrets.randbelow(2**31)} | dict(manner.sampling))
+        path = card_file.path.absolute()
+        opening = Opening(path, home.root, manner.base, manner.run, manner.which, manner.trust_remote_code)
+        self.answers = answers or AnswerProcess(opening)
+        self.sampling = card_sampling(self.card, dict(manner.sampling))
         self.comparing = False
         """Whether the untouched base answers beside the character."""
         self.figures = Figures()
         self._cancel = Cancel()
-        self._prefixes: tuple[Prefix, ...] = self.card.prefixes
+        self._prefixes = tuple(self.card.prefixes)
         self.session = self._new_session()
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether the character answers itself; without an adapter, or before it is loaded, the base would."""
+        return self.answers.ready is not None and self.answers.ready.adapter is not None
 
     @property
     def lanes(self) -> list[Lane]:
         """Who answers: the character first, or the base where it has no adapter; then the base, if wanted."""
-        persona = self.answers.ready is not None and self.answers.ready.adapter is not None
-        beside = [Lane(adapter=False, prefix=True)] if persona and self.comparing else []
-        return [Lane(adapter=persona, prefix=True), *beside]
+        beside = [Lane(adapter=False, prefix=True)] if self.has_adapter and self.comparing else []
+        return [Lane(adapter=self.has_adapter, prefix=True), *beside]
 
     def load(self) -> Ready | None:
         """Load base and adapter, unless that is done. Raises RoleplayError."""
@@ -103,6 +85,7 @@ class Talk:
         """Go on in a kept conversation. Raises StorageError or UsageError."""
         session = self._new_session()
         session.resume(chat)
+        self._type_switches(session)
         self.stop()
         self.session = session
 
@@ -139,9 +122,12 @@ class Talk:
 
     def _new_session(self) -> Session:
         session = Session(self.card, self._prefixes, self.answers, self.store, greet=self.manner.greet)
-        known = {prefix.id for prefix in self._prefixes}
-        session.switch({name: on for name, on in self.manner.switches if name in known})
+        self._type_switches(session)
         return session
+
+    def _type_switches(self, session: Session) -> None:
+        known = {prefix.id for prefix in session.prefixes}
+        session.switch({name: on for name, on in self.manner.switches if name in known})
 
     def _learn(self, ready: Ready) -> None:
         """The base is known: so is whether its template has a system prompt of its own, which is one more switch."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from roleplay.cards.model import Prefix
 from roleplay.chat.question import Asked, Question
@@ -98,7 +98,7 @@ def decode(line: bytes) -> Message:
     try:
         ((kind, value),) = json.loads(line).items()
         message: Message = _adapter(kind).validate_python(value)
-    except (ValidationError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a message: {line[:200]!r}") from error
     return message
 

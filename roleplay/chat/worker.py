@@ -3,6 +3,7 @@
 It keeps nothing, so that its death loses nothing of a chat; it ends when its input does.
 """
 
+import contextlib
 import importlib
 import itertools
 import os
@@ -35,14 +36,15 @@ class Inbox:
 
     def read(self) -> None:
         """Read until the asking side is gone; then there is nobody to answer."""
-        for line in self.source:
-            message = decode(line)
-            if isinstance(message, Stop):
-                self.cancel.stop(message.lane)
-            elif isinstance(message, Question):
-                # A stop that came for the reply before does not hold for this one.
-                self.cancel = Cancel()
-                self.questions.put(message)
+        with contextlib.suppress(ValueError):  # a line torn by the death of whoever wrote it
+            for line in self.source:
+                message = decode(line)
+                if isinstance(message, Stop):
+                    self.cancel.stop(message.lane)
+                elif isinstance(message, Question):
+                    # A stop that came for the reply before does not hold for this one.
+                    self.cancel = Cancel()
+                    self.questions.put(message)
         os._exit(0)
 
 
@@ -64,14 +66,14 @@ def main() -> None:
     def tell(text: str) -> None:
         send(Stage(text, next(steps), len(_HEAVY) + _OPENING_STAGES))
 
-    for name in _HEAVY:
-        tell(f"importing {name}")
-        importlib.import_module(name)
     try:
+        for name in _HEAVY:
+            tell(f"importing {name}")
+            importlib.import_module(name)
         answers, ready = _open(opening, tell)
     except Exception as error:  # told to the person, in the chat
         send(_failure(error))
-        return
+        os._exit(1)  # an orderly end would abort: the thread that reads holds the input
     send(ready)
     while True:
         question = inbox.questions.get()
@@ -98,7 +100,7 @@ def _open(opening: Opening, tell: Callable[[str], None]) -> tuple[Answers, Ready
         tell=tell,
     )
     base = opened.engine.base
-    return opened, Ready(base.spec.name, base.context, opened.adapter, opened.notice, opened.voice.prefixes)
+    return opened, Ready(base.identity.name, base.context, opened.adapter, opened.notice, opened.voice.prefixes)
 
 
 def _failure(error: Exception) -> Failed:

@@ -10,23 +10,20 @@ from roleplay.cli.output import emit, emit_json, emit_painted, say
 from roleplay.errors import UsageError
 
 if TYPE_CHECKING:
-    from roleplay.cards.load import CardFile
+    from roleplay.chat.manner import Manner
     from roleplay.chat.open import Opened
     from roleplay.chat.question import Asked
     from roleplay.chat.session import Session
-    from roleplay.chat.store import ChatStore
-    from roleplay.chat.talk import Manner
     from roleplay.generation.events import Finished
     from roleplay.generation.lanes import Lane
     from roleplay.generation.settings import Sampling
-    from roleplay.paths import Home
 
 
 def chat(
-    name: str | None = typer.Argument(None, help="Name of a character, or a card's path; a list to choose from if left out."),
+    name: str | None = typer.Argument(None, help="Name of a character, or a card's path; left out: a list."),
     lines: list[str] = typer.Option([], "--say", help="Answer this without a screen; again for more; '-' reads lines."),
     resume: bool = typer.Option(False, "--resume", help="Go on in the conversation talked in last."),
-    lanes: str = typer.Option(
+    lanes: str | None = typer.Option(
         None, "--lanes", help="With --say, who answers: persona+prefix,base+prefix,persona,base."
     ),
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
@@ -50,7 +47,7 @@ def chat(
         raise UsageError(f"there is no adapter '{adapter}'; choose best or last")
     import secrets
 
-    from roleplay.chat.talk import Manner
+    from roleplay.chat.manner import Manner
 
     manner = Manner(
         base=base,
@@ -78,13 +75,13 @@ def chat(
 
 
 def _open_screen(name: str | None, manner: "Manner", *, resume: bool, save: bool) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # the screen is drawn on stderr
         raise UsageError('the chat screen needs a terminal; without one: roleplay chat NAME --say "…" (or --say -)')
+    from roleplay.chat.lobby import Lobby
+    from roleplay.paths import find_home
     from tui.app import run_chat
 
-    home, store = _places(save=save)
-    card_file, chat_id = _begin(name, home, store, manner, resume=resume)
-    run_chat(home, store, manner, card_file, chat_id)
+    run_chat(Lobby(find_home(), manner, save=save), name, resume=resume)
 
 
 def _answer_lines(
@@ -93,19 +90,20 @@ def _answer_lines(
     """Answer without a screen; all lanes see the first lane's replies as history."""
     if not all(line.strip() for line in lines):
         raise UsageError("--say was given nothing to say")
+    from roleplay.chat.lobby import Lobby
     from roleplay.generation.lanes import parse_lanes
+    from roleplay.paths import find_home
 
     asked_lanes = parse_lanes(lanes) if lanes is not None else None
-    home, store = _places(save=save)
-    card_file, chat_id = _begin(name, home, store, manner, resume=resume)
-    if card_file is None:
-        raise UsageError('who is to answer? roleplay chat NAME --say "…"; roleplay cards list shows the names')
+    lobby = Lobby(find_home(), manner, save=save)
+    card_file, chat_id = lobby.begin(name, resume=resume)
+    store = lobby.store()
     from roleplay.chat.open import open_character
     from roleplay.chat.session import Session, card_sampling
 
     opened = open_character(
         card_file,
-        home,
+        lobby.home,
         base=manner.base,
         run=manner.run,
         which=manner.which,
@@ -176,35 +174,6 @@ def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict
         "stopped": finished.stopped,
         "seconds": round(finished.seconds, 3),
     }
-
-
-def _places(*, save: bool) -> "tuple[Home, ChatStore | None]":
-    from roleplay.chat.store import ChatStore
-    from roleplay.paths import find_home
-
-    home = find_home()
-    return home, ChatStore(home.chats) if save else None
-
-
-def _begin(
-    name: str | None, home: "Home", store: "ChatStore | None", manner: "Manner", *, resume: bool
-) -> "tuple[CardFile | None, int | None]":
-    """The character to open, if one was named, and the conversation to go on in, if one was asked for."""
-    from roleplay.cards.find import open_card
-    from roleplay.cards.model import TEMPLATE_DEFAULT
-    from roleplay.cards.prompt import switch
-
-    chat = None
-    card_file = open_card(name, home) if name is not None else None
-    if resume:
-        from roleplay.chat.roster import newest_chat
-
-        chat = newest_chat(store, card_file.card.name if card_file is not None else None)
-        card_file = card_file or open_card(chat.character, home)
-    if card_file is not None:
-        # The base's template may add one more switch; all others are known before anything is loaded.
-        switch(card_file.card.prefixes, (), {id_: on for id_, on in manner.switches if id_ != TEMPLATE_DEFAULT})
-    return card_file, chat.id if chat is not None else None
 
 
 def _switches(typed: list[str]) -> tuple[tuple[str, bool], ...]:

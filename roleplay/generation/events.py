@@ -54,8 +54,9 @@ class Cancel:
             self.all = True
         else:
             self.lanes.add(lane)
-        if self.listener is not None:
-            self.listener(lane)
+        listener = self.listener  # another thread may take it away at any time
+        if listener is not None:
+            listener(lane)
 
     def holds(self, lane: Lane) -> bool:
         """Whether `lane` is to stop."""

@@ -1,6 +1,9 @@
 """Run every benchmark: `python -m tests.bench`."""
 
+from tests.bench.screen import first_frame_against_a_bare_app, typing_while_loading_and_answering
 from tests.bench.startup import help_against_bare_python
 
 if __name__ == "__main__":
     help_against_bare_python()
+    first_frame_against_a_bare_app()
+    typing_while_loading_and_answering()

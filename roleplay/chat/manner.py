@@ -1,0 +1,23 @@
+"""How a chat is held, as typed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What was typed; the same for every character opened in one run of the program."""
+
+    base: str | None = None
+    """The typed base; `None` leaves the choice to adapter and card."""
+    run: str | None = None
+    """The run whose adapter is wanted; `None` takes the newest."""
+    which: str = "best"
+    """`best` or `last`."""
+    trust_remote_code: bool = False
+    """Whether the base's own code may run."""
+    greet: bool = True
+    """Whether a new chat begins with the card's greeting."""
+    sampling: tuple[tuple[str, float | int | None], ...] = ()
+    """Typed sampling settings, and a seed."""
+    switches: tuple[tuple[str, bool], ...] = ()
+    """Typed prefix switches."""
