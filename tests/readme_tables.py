@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, TrainingChoice
 from roleplay.training.settings import Settings, load_presets
+from tui.app import ChatApp
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -42,6 +43,13 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+def keys_table() -> str:
+    """Keys of the chat screen."""
+    return "\n".join(
+        ["| key | what it does |", "| --- | --- |", *(f"| {key} | {what} |" for key, what in ChatApp.key_help())]
+    )
+
+
 def _docstring(model: type[BaseModel], name: str) -> str:
     return typing.cast(str, model.model_fields[name].description)
 
@@ -60,7 +68,7 @@ def _value(value: object) -> str:
 
 def filled(text: str) -> str:
     """README with its tables made anew between their markers."""
-    for name, table in (("card", card_table()), ("settings", settings_table())):
+    for name, table in (("card", card_table()), ("settings", settings_table()), ("keys", keys_table())):
         text = re.sub(
             rf"(<!-- {name} table -->\n).*?(<!-- end -->)", lambda m, t=table: m[1] + t + "\n" + m[2], text, flags=re.S
         )

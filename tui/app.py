@@ -69,16 +69,22 @@ class ChatApp(App[RoleplayError]):
             switched = Switched(prefix, not is_on)
             yield SystemCommand(what, "From the next message on", partial(screen.post_message, switched))
 
+    @classmethod
+    def key_help(cls) -> list[tuple[str, str]]:
+        """What people press, and what it does."""
+        named = [binding for binding in _named(Prompt, ChatScreen, cls) if binding.tooltip]
+        return [
+            *((_spoken(binding.key), binding.tooltip) for binding in named),
+            ("F2 … F9", "Switch a prefix on or off, from your next message on"),
+            ("Page Up, Page Down", "Scroll the conversation"),
+            ("Ctrl+C", "Copy what is marked, else stop the reply"),
+            ("Ctrl+P", "Palette: all of this by name, and themes"),
+        ]
+
     def action_help(self) -> None:
-        """Show what the keys do, or go back from there."""
-        if isinstance(self.screen, HelpScreen):
-            self.pop_screen()
-        else:
-            named = _named(Prompt, ChatScreen, ChatApp)
-            keys = [(self._keys(binding), binding.tooltip) for binding in named if binding.tooltip]
-            keys += [("F2 … F9", "Switch a prefix on or off"), ("Page Up, Page Down", "Scroll the conversation")]
-            keys += [("Ctrl+P", "Palette: all of this by name, and themes")]
-            self.push_screen(HelpScreen(keys))
+        """Show what the keys do."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.key_help()))
 
     def action_choose(self) -> None:
         """Show the characters and conversations."""
@@ -112,13 +118,16 @@ class ChatApp(App[RoleplayError]):
     def _characters(self) -> CharactersScreen:
         return CharactersScreen(self.lobby.entries)
 
-    def _keys(self, binding: Binding) -> str:
-        return ", ".join(self.get_key_display(Binding(key, "")) for key in binding.key.split(","))
-
 
 def _named(*owners: type) -> list[Binding]:
     """The bindings of these classes that have an id."""
     return [binding for owner in owners for binding in owner.BINDINGS if binding.id]  # type: ignore[attr-defined]
+
+
+def _spoken(keys: str) -> str:
+    """`ctrl+j,shift+enter` as people write it."""
+    spoken = {"escape": "Esc"}
+    return ", ".join("+".join(spoken.get(part, part.title()) for part in key.split("+")) for key in keys.split(","))
 
 
 def run_chat(lobby: Lobby, name: str | None, *, resume: bool) -> None:

@@ -150,9 +150,9 @@ class ChatScreen(Screen[None]):
             await self.query_one(Conversation).note(told, "trouble")
 
     @on(Told)
-    def _draw_told(self, message: Told) -> None:
+    async def _draw_told(self, message: Told) -> None:
         if message.reply == self._reply:
-            self.query_one(Conversation).hear(message.heard, beside=message.heard.lane != self.talk.lanes[0])
+            await self.query_one(Conversation).hear(message.heard, beside=message.heard.lane != self.talk.lanes[0])
 
     @on(ReplyEnded)
     async def _draw_reply_ended(self, message: ReplyEnded) -> None:
@@ -230,10 +230,10 @@ class ChatScreen(Screen[None]):
             await self.query_one(Conversation).clear_last()
             self._ask(None)
 
-    def action_compare(self) -> None:
+    async def action_compare(self) -> None:
         """Show or hide the untouched base beside the character."""
         self.talk.comparing = not self.talk.comparing
-        self.set_class(self.talk.comparing, "-comparing")
+        await self.query_one(Conversation).compare(self.talk.comparing)
         if self.talk.comparing and self.talk.answers.ready is not None and not self.talk.has_adapter:
             tell(self, "Without an adapter the base answers already: there is nothing to compare.")
 
@@ -246,10 +246,7 @@ class ChatScreen(Screen[None]):
 
     async def action_scroll(self, pages: int) -> None:
         """Scroll the conversation; at its top, show what came before."""
-        conversation = self.query_one(Conversation)
-        if pages < 0 and conversation.scroll_y == 0:
-            await conversation.show_earlier()
-        conversation.scroll_relative(y=pages * (conversation.size.height - 2), animate=False)
+        await self.query_one(Conversation).page(pages)
 
     # --- steps that several of the above take ---
 

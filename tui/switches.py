@@ -50,6 +50,7 @@ class Switches(VerticalScroll):
                 box.value = on
         note = "" if active else "all off: nothing is sent before your first turn" if prefixes else "this card has none"
         self.query_one("#all-off", Static).update(note)
+        self.query_one("#all-off").display = bool(note)
 
     @on(Checkbox.Changed)
     def _pass_on(self, event: Checkbox.Changed) -> None:

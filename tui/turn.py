@@ -1,7 +1,10 @@
 """One turn in the conversation, and a reply that streams into it."""
 
+from collections.abc import Sequence
+
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -9,6 +12,8 @@ from textual.widgets import Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
 from roleplay.chat.said import Said
+from roleplay.text import clean
+from roleplay.text import clean
 from tui.plain import plain
 
 _ENDS = {"cancelled": "stopped", "cut": "cut off", "length": "reached the limit"}
@@ -40,7 +45,7 @@ class Reply(Vertical):
     def compose(self) -> ComposeResult:
         """Margin, then text."""
         yield Static(self._margin(), classes="margin")
-        yield Markdown(self.said.text if self.said is not None else "", parser_factory=chat_markdown, open_links=False)
+        yield Markdown(self._source(), parser_factory=chat_markdown, open_links=False)
 
     def begin(self, said: Said) -> None:
         """A reply is under way: `said` has its prefixes, and no text yet."""
@@ -48,7 +53,7 @@ class Reply(Vertical):
 
     def hear(self, text: str) -> None:
         """Take what was said since; it is drawn by the next `flush`."""
-        self._pending.append(text)
+        self._pending.append(clean(text))
 
     async def flush(self) -> None:
         """Draw what was heard."""
@@ -66,12 +71,17 @@ class Reply(Vertical):
             await self._stream.stop()
             self._stream = None
         self._set(said)
-        await self.query_one(Markdown).update(said.text if said is not None else "")
+        if self.is_attached:
+            await self.query_one(Markdown).update(self._source())
 
     def _set(self, said: Said | None) -> None:
         self.said = said
         self.set_class(said is None, "-empty")
-        self.query_one(".margin", Static).update(self._margin())
+        if self.is_attached:
+            self.query_one(".margin", Static).update(self._margin())
+
+    def _source(self) -> str:
+        return clean(self.said.text) if self.said is not None else ""
 
     def _margin(self) -> Content:
         parts = [plain(self.who, "bold")]
@@ -87,9 +97,11 @@ class Reply(Vertical):
 
 
 def chat_markdown() -> MarkdownIt:
-    """Markdown as chats use it: a line break is one, and HTML is text like any other."""
+    """Markdown as chats use it: a line break is one, HTML is text like any other, and nothing said is left out."""
     parser = MarkdownIt("gfm-like", {"html": False})
+    parser.disable(["entity", "reference"])
     parser.core.ruler.push("line_breaks", _keep_line_breaks)
+    parser.core.ruler.push("clean", lambda state: _clean(state.tokens))
     return parser
 
 
@@ -98,3 +110,10 @@ def _keep_line_breaks(state: StateCore) -> None:
         for token in block.children or ():
             if token.type == "softbreak":
                 token.type = "hardbreak"
+
+
+def _clean(tokens: Sequence[Token]) -> None:
+    """Last of all: Markdown decodes what addresses have encoded, control characters too."""
+    for token in tokens:
+        token.content = clean(token.content)
+        _clean(token.children or ())
