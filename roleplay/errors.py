@@ -6,6 +6,7 @@ RoleplayError
 ├── TemplateError      a chat template that cannot carry a persona
 ├── GateError          training text and chat text differ
 ├── BaseModelError     a base that cannot be loaded or used
+│   └── ContextFull    a prompt that leaves no room for a reply
 ├── AdapterError       an adapter that does not fit
 ├── RunError           a run that cannot start, go on or be read
 ├── StorageError       what should be kept could not be written or read
@@ -34,6 +35,10 @@ class GateError(RoleplayError):
 
 class BaseModelError(RoleplayError):
     """A base that cannot be loaded or used."""
+
+
+class ContextFull(BaseModelError):
+    """A prompt that leaves no room for a reply."""
 
 
 class AdapterError(RoleplayError):

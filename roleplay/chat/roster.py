@@ -44,7 +44,7 @@ def roster(home: Home, store: ChatStore | None) -> list[Entry]:
             display, about = card.display_name, card.description
         except FileFaults as error:
             faults = len(error.faults)
-            about = f"{faults} faults: roleplay cards check {name}"
+            about = f"{faults} fault{'s' if faults > 1 else ''}: roleplay cards check {name}"
         entries.append(Entry(name, display, about, place, _adapter(home, name), tuple(chats.get(name, ())), faults))
     return entries
 

@@ -12,7 +12,7 @@ from roleplay.chat.question import Answers, Ask, Asked, Heard, Question
 from roleplay.chat.said import Exchange, Said
 from roleplay.chat.store import ChatStore, StoredTurn
 from roleplay.dialogue import Turn
-from roleplay.errors import StorageError
+from roleplay.errors import ContextFull, StorageError, UsageError
 from roleplay.generation.events import Cancel, Piece
 from roleplay.generation.lanes import Lane
 from roleplay.generation.settings import Sampling
@@ -25,7 +25,7 @@ _DRAFT_SECONDS = 1.0
 class Session:
     """One chat with one character; every lane sees the same history, that of the first lane's replies.
 
-    A turn of the person that got no reply stays: it is sent together with the next one.
+    A turn of the person that got no reply stays: it is sent together with the next one, unless it fills the context.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Session:
         # By active prefixes: where the history sent begins.
         self._starts: dict[tuple[str, ...], int] = {}
         self._tries = 0
+        # Turns of the person before this one fill the context: what follows them stands alone.
+        self._too_long = 0
         self._chat: int | None = None
         if greet and card.greeting:
             self.line.append(Said("assistant", fill(card.greeting, card)))
@@ -53,9 +55,11 @@ class Session:
     def history(self) -> tuple[Turn, ...]:
         """What a model is sent: turns of the person that follow each other are one."""
         turns: list[Turn] = []
-        for said in self.line:
+        for i, said in enumerate(self.line):
             if turns and said.role == turns[-1].role == "user":
-                turns[-1] = Turn("user", f"{turns[-1].text}\n\n{said.text}")
+                before = turns.pop().text
+                text = said.text if i <= self._too_long else f"{before}\n\n{said.text}"
+                turns.append(Turn("user", text))
             else:
                 turns.append(Turn(said.role, said.text))
         return tuple(turns)
@@ -99,19 +103,25 @@ class Session:
         """Stream the lanes' replies to the person's last turn; where it has one, draw it anew with another seed.
 
         The first lane's reply joins the history, the others' are kept beside it. A half is kept as such; what was to be
-        replaced stays where nothing comes in its place. Raises StorageError, last, if something could not be kept.
+        replaced stays where nothing comes in its place. Raises RoleplayError; StorageError, last, if something could
+        not be kept.
         """
+        if not self.can_regenerate:
+            raise UsageError("nothing was said yet that could be answered")
         former = None if self.waiting else self.line.pop()
+        beside = self.beside.get(len(self.line) - 1, [])
         seed = (sampling.seed + self._tries) % 2**63
         self._tries += 1
         question = Question(self.history, tuple(map(self._ask, lanes)), replace(sampling, seed=seed))
         try:
             yield from self._hear(question, cancel)
-        except BaseException:
-            self._settle(former)
+        except BaseException as error:
+            self._settle(former, beside)
+            if self.waiting and isinstance(error, ContextFull):
+                self._too_long = len(self.line)
             self._save_quietly()
             raise
-        self._settle(former)
+        self._settle(former, beside)
         self.save()
 
     def resume(self, chat: int) -> None:
@@ -123,7 +133,7 @@ class Session:
             raise StorageError("this chat is not kept, so there is none to resume; start it without --no-save")
         path = self.store.path_to(self.store.head(chat))
         self.line = [_said(turn) for turn in path]
-        self.beside, self._tries = {}, 0
+        self.beside, self._tries, self._too_long = {}, 0, 0
         for i, (turn, reply) in enumerate(itertools.pairwise([*path, None])):
             if turn is not None and turn.role == "user":
                 shown = reply.lane if reply is not None else None
@@ -135,7 +145,7 @@ class Session:
         last = next((said for said in reversed(self.line) if said.lane is not None), None)
         if last is not None:
             self.active = [prefix for prefix in last.prefixes if prefix in known]
-            self._settle(None)
+            self._settle(None, [])
 
     def save(self) -> None:
         """Keep what is not kept yet, in order. Raises StorageError; what is shown stays, and is tried again."""
@@ -175,11 +185,12 @@ class Session:
                 self._save_quietly()
             yield heard
 
-    def _settle(self, former: Said | None) -> None:
+    def _settle(self, former: Said | None, beside: list[Said]) -> None:
         """A reply that was broken off before its first word is none."""
         if _wordless(self.line[-1]):
             self.line.pop()
         if self.waiting and former is not None:
+            self.beside[len(self.line) - 1] = beside
             self.line.append(former)
 
     def _ask(self, lane: Lane) -> Ask:

@@ -1,5 +1,6 @@
 """A chat as a screen holds it: one character, the process that answers for it, the conversation at hand."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,7 @@ class Talk:
         """Whether the untouched base answers beside the character."""
         self.figures = Figures()
         self._cancel = Cancel()
+        self._replying = threading.Lock()
         self._prefixes = tuple(self.card.prefixes)
         self.session = self._new_session()
 
@@ -84,9 +86,10 @@ class Talk:
     def resume(self, chat: int) -> None:
         """Go on in a kept conversation. Raises StorageError or UsageError."""
         session = self._new_session()
-        session.resume(chat)
-        self._type_switches(session)
         self.stop()
+        with self._replying:  # the reply under way may belong to this very conversation
+            session.resume(chat)
+        self._type_switches(session)
         self.session = session
 
     def say(self, text: str) -> None:
@@ -100,16 +103,17 @@ class Talk:
         """
         session, cancel = self.session, Cancel()
         self._cancel = cancel
-        ready = self.answers.load(cancel)
-        if ready is None:
-            return
-        self._learn(ready)
-        lanes, sent = self.lanes, 0
-        for heard in session.answer(lanes, self.sampling, cancel):
-            if heard.lane == lanes[0]:
-                sent = len(heard.ids) if isinstance(heard, Asked) else sent
-                self._measure(sent, heard)
-            yield heard
+        with self._replying:
+            ready = self.answers.load(cancel)
+            if ready is None:
+                return
+            self._learn(ready)
+            lanes, sent = self.lanes, 0
+            for heard in session.answer(lanes, self.sampling, cancel):
+                if heard.lane == lanes[0]:
+                    sent = len(heard.ids) if isinstance(heard, Asked) else sent
+                    self._measure(sent, heard)
+                yield heard
 
     def stop(self) -> None:
         """Stop the reply that is under way."""

@@ -11,7 +11,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from roleplay.errors import BaseModelError
+from roleplay.errors import BaseModelError, ContextFull
 from roleplay.generation.decode import TextStream
 from roleplay.generation.events import Cancel, Event, Finished, Piece
 from roleplay.generation.lanes import Lane
@@ -39,16 +39,16 @@ class Engine:
     ) -> Iterator[Event]:
         """Answer `prompts`, one a lane; yields pieces as they come and one Finished a lane.
 
-        Closing the iterator cancels. Raises BaseModelError where a prompt fills the context.
+        Closing the iterator cancels. Raises ContextFull where a prompt leaves no room.
         """
         if any(lane.adapter for lane in lanes) and self.tuned is None:
             raise BaseModelError("a persona lane needs an adapter, and none is loaded; train one or choose base lanes")
         longest = max(len(prompt) for prompt in prompts)
         room = self.base.context - longest
         if room < 1:
-            raise BaseModelError(
-                f"the prompt has {longest} tokens and the base takes {self.base.context}; switch prefixes off or begin "
-                "a new chat"
+            raise ContextFull(
+                f"the prompt has {longest} tokens and the base takes {self.base.context}; shorten the message, switch "
+                "prefixes off, or begin a new chat"
             )
         cancel = cancel or Cancel()
         events: queue.Queue[Event | BaseException | None] = queue.Queue()

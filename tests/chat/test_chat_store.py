@@ -28,7 +28,7 @@ def test_a_turn_is_on_disk_when_add_returns(home: Home) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
     store = ChatStore(home.chats)
-    turns = store.path_to(store.newest_turn(1))
+    turns = store.path_to(store.head(1))
     assert [(turn.role, turn.text, turn.parent, turn.stopped) for turn in turns] == [
         ("user", "在吗", None, None),
         ("assistant", "嗯", 1, "end"),
@@ -93,9 +93,9 @@ def test_two_chats_keep_their_turns_apart(home: Home) -> None:
     b = other.add(second, None, "user", "b")
     c = one.add(first, a, "assistant", "c")
 
-    assert (one.newest_turn(first), one.newest_turn(second)) == (c, b)
+    assert (one.head(first), one.head(second)) == (c, b)
     assert [turn.text for turn in other.path_to(c)] == ["a", "c"]
-    assert one.newest_turn(one.new_chat("nobody")) is None
+    assert one.head(one.new_chat("nobody")) is None
 
 
 def test_a_long_conversation_comes_back_in_order(home: Home) -> None:
@@ -134,7 +134,7 @@ def test_a_turn_that_belongs_nowhere_is_refused(chat: int, parent: int | None, r
     with pytest.raises(StorageError, match="cannot be read or written"):
         store.add(chat, parent, role, "lost")
 
-    assert store.newest_turn(chat) is None
+    assert store.head(chat) is None
 
 
 def test_a_folder_in_the_place_of_the_file_is_one_clear_error(home: Home) -> None:
@@ -167,7 +167,7 @@ def test_a_file_of_a_newer_version_is_left_alone(home: Home) -> None:
     with sqlite3.connect(home.chats) as database:
         database.execute("PRAGMA user_version = 99")
     before = home.chats.read_bytes()
-    with pytest.raises(StorageError, match="newer roleplay \\(version 99, this one knows 1\\); upgrade"):
+    with pytest.raises(StorageError, match="newer roleplay \\(version 99, this one knows 2\\); upgrade"):
         ChatStore(home.chats)
     assert home.chats.read_bytes() == before
 
@@ -205,4 +205,4 @@ def test_a_full_disk_keeps_the_turns_of_before(home: Home) -> None:
     assert "finished turns are kept" in done.stderr
     assert "Traceback" not in done.stderr
     store = ChatStore(home.chats)
-    assert [turn.text for turn in store.path_to(store.newest_turn(1))] == ["kept"]
+    assert [turn.text for turn in store.path_to(store.head(1))] == ["kept"]

@@ -245,11 +245,11 @@ def test_four_lanes_take_one_load_of_the_weights_and_one_generate_call(
     counted(AutoModelForCausalLM, "from_pretrained")
     opened = open_character(card, home)
     counted(opened.engine.base.model, "generate")
-    session = Session(opened.voice, opened.engine, None)
-    sampling = Sampling(temperature=0, max_new_tokens=5)
+    session = Session(card.card, opened.voice.prefixes, opened, None)
 
-    asked = session.ask("Hi", list(LANES.values()), sampling)
-    done = [event for event in session.answer(asked, sampling) if isinstance(event, Finished)]
+    session.say("Hi")
+    heard = session.answer(list(LANES.values()), Sampling(temperature=0, max_new_tokens=5))
+    done = [event for event in heard if isinstance(event, Finished)]
 
     assert len(done) == 4
     assert calls == ["from_pretrained", "generate"]

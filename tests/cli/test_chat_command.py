@@ -210,8 +210,39 @@ def test_wrong_usage_ends_with_2_and_a_remedy(pell: Path, flags: list[str], told
 
 
 def test_nothing_to_say_is_wrong_usage(pell: Path) -> None:
-    assert "talks through --say" in refused(say(), 2)
     assert "nothing to say" in refused(say("--say", "Hi.", "--say", "  "), 2)
+
+
+@pytest.mark.parametrize("arguments", [["pell"], [], ["pell", "--resume"]])
+def test_a_screen_without_a_terminal_is_wrong_usage_that_names_the_way_without(
+    pell: Path, home: Home, arguments: list[str]
+) -> None:
+    assert 'needs a terminal; without one: roleplay chat NAME --say "…"' in refused(roleplay("chat", *arguments), 2)
+    assert not home.chats.exists()
+
+
+@pytest.mark.parametrize("flags", [["--lanes", "base"], ["--json"]])
+def test_what_goes_with_say_alone_is_wrong_usage_without_it(pell: Path, flags: list[str]) -> None:
+    assert "--lanes and --json go with --say" in refused(say(*flags), 2)
+
+
+def test_someone_must_answer(pell: Path) -> None:
+    assert "who is to answer?" in refused(roleplay("chat", "--say", "Hi."), 2)
+
+
+@pytest.mark.parametrize(
+    "flags", [["--prefix", "whoo=on"], ["--lanes", "nobody"], ["--resume"], ["--resume", "--no-save"]]
+)
+def test_wrong_usage_is_told_before_anything_is_loaded(
+    pell: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    monkeypatch.setattr("roleplay.chat.open.load_base", lambda *_, **__: pytest.fail("it loaded the base"))
+    refused(say("--say", "Hi.", *flags), 1 if flags == ["--resume"] else 2)
+
+
+def test_the_templates_own_prefix_is_a_switch_only_where_the_base_has_one(pell: Path) -> None:
+    told = refused(say("--say", "Hi.", "--prefix", "template-default=on"), 2)
+    assert "there is no prefix 'template-default' on this card" in told
 
 
 @pytest.mark.parametrize(
@@ -245,9 +276,10 @@ def test_a_conversation_is_kept_but_for_no_save(pell: Path, home: Home, parrot: 
     say("--say", "Hi.", *flags, "--no-save")
     assert not home.chats.exists()
     say("--say", "Hi.", "--greet", *flags)
-    assert stored(home) == [
-        ("assistant", "Hello, Tom.", None, "[]", None),
-        ("user", "Hi.", None, "[]", None),
+    kept = stored(home)
+    assert kept[:2] == [("assistant", "Hello, Tom.", None, "[]", None), ("user", "Hi.", None, "[]", None)]
+    assert sorted(kept[2:]) == [
+        ("assistant", "Bye, Tom.", "base", "[]", "end"),
         ("assistant", "Bye, Tom.", "base+prefix", json.dumps(["who", "manner"]), "end"),
     ]
 

@@ -199,7 +199,7 @@ def test_a_reply_ends_where_the_context_does(tmp_path: Path, chatml_tokenizer: P
         return last.tokens
 
     assert [tokens(length) for length in (1, 10, 15)] == [15, 6, 1]
-    with pytest.raises(BaseModelError, match=r"has 16 tokens and the base takes 16; switch prefixes off or begin a"):
+    with pytest.raises(BaseModelError, match=r"has 16 tokens and the base takes 16; shorten the message"):
         tokens(16)
 
 

@@ -37,10 +37,11 @@ def test_a_shipped_character_answers_in_four_lanes_and_stops(name: str, home: Ho
     card_file = open_card(name, home)
     opened = open_character(card_file, home)
     assert opened.passport is not None
-    session = Session(opened.voice, opened.engine, None)
+    session = Session(card_file.card, opened.voice.prefixes, opened, None)
     sampling = card_sampling(card_file.card, {"seed": 1, "max_new_tokens": 120})
-    asked = session.ask("你好" if card_file.card.language == "zh" else "Hello", list(LANES.values()), sampling)
-    done = {event.lane.name: event for event in session.answer(asked, sampling) if isinstance(event, Finished)}
+    session.say("你好" if card_file.card.language == "zh" else "Hello")
+    heard = session.answer(list(LANES.values()), sampling)
+    done = {event.lane.name: event for event in heard if isinstance(event, Finished)}
     assert set(done) == set(LANES)
     assert done["persona+prefix"].stopped == "end"
     assert done["persona+prefix"].text != done["base+prefix"].text
