@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Iterable
 from functools import partial
@@ -14,9 +15,7 @@ from textual.screen import Screen
 
 from roleplay.chat.lobby import Lobby
 from roleplay.errors import RoleplayError
-from tui.characters_screen import CharactersScreen
 from tui.chat_screen import ChatScreen
-from tui.help_screen import HelpScreen
 from tui.messages import Chosen, OpeningFailed, Switched
 from tui.plain import tell
 from tui.prompt import Prompt
@@ -48,6 +47,9 @@ class ChatApp(App[RoleplayError]):
 
     def on_mount(self) -> None:
         """A terminal that is closed, or a polite kill, is a quit like any other."""
+        self.call_after_refresh(gc.enable)  # off until now, see `roleplay.cli.chat`
+        # Textual gives this to every screen but the first, and `switch_screen` asks it of every one.
+        self.screen._push_result_callback(self.screen, None)
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP", "SIGINT"):
             with contextlib.suppress(AttributeError, NotImplementedError, ValueError):  # Windows, or a test's thread
@@ -82,14 +84,19 @@ class ChatApp(App[RoleplayError]):
         ]
 
     def action_help(self) -> None:
-        """Show what the keys do."""
-        if not isinstance(self.screen, HelpScreen):
+        """Show what the keys do, or go back from there."""
+        from tui.help_screen import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        else:
             self.push_screen(HelpScreen(self.key_help()))
 
     def action_choose(self) -> None:
         """Show the characters and conversations."""
-        if not isinstance(self.screen, CharactersScreen):
-            self.push_screen(self._characters())
+        characters = self._characters()
+        if not isinstance(self.screen, type(characters)):
+            self.push_screen(characters)
 
     @on(Chosen)
     def _open(self, message: Chosen) -> None:
@@ -115,7 +122,9 @@ class ChatApp(App[RoleplayError]):
         self.interrupted = True
         self.exit()
 
-    def _characters(self) -> CharactersScreen:
+    def _characters(self) -> Screen[None]:
+        from tui.characters_screen import CharactersScreen
+
         return CharactersScreen(self.lobby.entries)
 
 

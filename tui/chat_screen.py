@@ -129,8 +129,8 @@ class ChatScreen(Screen[None]):
             await self._draw_submitted(Submitted("\n\n".join(self._early)))
 
     @on(Loading)
-    def _draw_loading(self, message: Loading) -> None:
-        self.query_one(Status).load(message.stage)
+    async def _draw_loading(self, message: Loading) -> None:
+        await self.query_one(Status).load(message.stage)
 
     @on(Loaded)
     async def _draw_loaded(self, message: Loaded) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import ProgressBar, Static
+from textual.widgets import Static
 
 from tui.plain import plain
 
@@ -22,25 +22,27 @@ class Status(Horizontal):
         self.who, self.kept = "", True
 
     def compose(self) -> ComposeResult:
-        """The bar is shown while loading alone."""
-        yield ProgressBar(total=1, show_percentage=False, show_eta=False, id="loading")
+        """The bar comes when there is something to wait for."""
         yield Static(id="figures")
 
-    def load(self, stage: "Stage") -> None:
+    async def load(self, stage: "Stage") -> None:
         """Show how far loading is."""
-        bar = self.query_one(ProgressBar)
-        bar.display = True
-        bar.update(total=stage.steps, progress=stage.step)
+        from textual.widgets import ProgressBar
+
+        if not self.query("#loading"):
+            bar = ProgressBar(total=stage.steps, show_percentage=False, show_eta=False, id="loading")
+            await self.mount(bar, before="#figures")
+        self.query_one("#loading", ProgressBar).update(total=stage.steps, progress=stage.step)
         self.query_one("#figures", Static).update(plain(f"{stage.text} … you can write already"))
 
     def fail(self) -> None:
         """Loading ended without a model."""
-        self.query_one(ProgressBar).display = False
+        self.query("#loading").remove()
         self.query_one("#figures", Static).update(plain(f"{self.who} · no model"))
 
     def show(self, figures: "Figures") -> None:
         """Show who answers and what it costs."""
-        self.query_one(ProgressBar).display = False
+        self.query("#loading").remove()
         parts = [self.who, figures.base or "", figures.adapter or "no adapter"]
         if figures.tokens_per_second is not None:
             parts.append(f"{figures.tokens_per_second:.0f} tokens/s")

@@ -13,7 +13,6 @@ from textual.widgets.markdown import MarkdownStream
 
 from roleplay.chat.said import Said
 from roleplay.text import clean
-from roleplay.text import clean
 from tui.plain import plain
 
 _ENDS = {"cancelled": "stopped", "cut": "cut off", "length": "reached the limit"}
