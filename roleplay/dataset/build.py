@@ -9,7 +9,7 @@ from roleplay.cards.prompt import default_prefixes
 from roleplay.corpora.native import read_native
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, build_sample, check_sample
-from roleplay.dataset.unit import Losses, Unit, Voice, plan_units
+from roleplay.dataset.unit import Losses, Unit, Voice, needs_prefixes, plan_units
 from roleplay.dialogue import Dialogue, Turn
 from roleplay.errors import Fault, FileFaults, GateError, NotFound
 from roleplay.paths import shown
@@ -156,17 +156,20 @@ def _greetings(card_file: CardFile, entry: int) -> list[Dialogue]:
 
 
 def _plan(voice: Voice, path: str, kind: str, weight: float, dialogues: Sequence[Dialogue], limit: int) -> CorpusUnits:
-    variants: list[tuple[str, ...]] = [()]
+    drawn: list[tuple[str, ...]] = [()]
     if kind != "general":
         everything = tuple(p.id for p in voice.prefixes if p.train_probability > 0 or p.default)
-        variants = [everything, ()]
+        drawn = [everything, tuple(p.id for p in voice.prefixes if p.train_probability == 1)]
     train: list[Unit] = []
     heldout: list[Unit] = []
     losses = Losses()
     out = set() if kind == "general" else heldout_identities(dialogues)
     for dialogue in dialogues:
-        units = plan_units(voice, dialogue, kind, variants, limit, losses)
-        (heldout if dialogue.identity in out else train).extend(units)
+        units = plan_units(voice, dialogue, kind, drawn, limit, losses)
+        if dialogue.identity in out:  # every held-out answer is asked for with and without prefixes
+            heldout += [unit for unit in units if not needs_prefixes(voice, unit)]
+        else:
+            train += units
     return CorpusUnits(path, kind, weight, tuple(train), tuple(heldout), len(dialogues), losses)
 
 

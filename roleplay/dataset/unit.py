@@ -76,33 +76,35 @@ class Losses:
 
 
 def plan_units(
-    voice: Voice, dialogue: Dialogue, kind: str, variants: Sequence[Collection[str]], limit: int, losses: Losses
+    voice: Voice, dialogue: Dialogue, kind: str, drawn: Sequence[Collection[str]], limit: int, losses: Losses
 ) -> list[Unit]:
-    """Split and group the answers of `dialogue`; `variants` are the prefix choices that must all be renderable.
+    """Split and group the answers of `dialogue`; `drawn` are the prefix choices that training may draw.
 
-    Lengths are those of the first variant: pass the longest first. `limit` is in tokens.
+    Lengths are those of the first choice: pass the longest first. `limit` is in tokens. An opening that this template
+    takes behind prefixes alone is a unit of its own: with all of them off it could not be asked for.
     """
     turns = dialogue.turns
     units: list[Unit] = []
-    start, group = 0, list[int]()
+    start, group, alone = 0, list[int](), False
     for i, turn in enumerate(turns):
         if turn.role != "assistant":
             continue
-        if _is_opening(turns, i) and not all(voice.renderer.can_open(voice.messages(turns[:i], v)) for v in variants):
+        opens = _is_opening(turns, i)
+        if opens and not all(_can_open(voice, turns[:i], active) for active in drawn):
             losses.dropped += 1
             continue
         answer = len(voice.answer_ids(turn.text))
-        begin = fit_start(voice, turns[:i], start, answer, variants[0], limit)
-        if len(voice.prompt_ids(turns[begin:i], variants[0])) >= limit:
+        begin = fit_start(voice, turns[:i], start, answer, drawn[0], limit)
+        room = limit - len(voice.prompt_ids(turns[begin:i], drawn[0]))
+        if room <= 0:
             losses.dropped += 1
             continue
-        room = limit - len(voice.prompt_ids(turns[begin:i], variants[0]))
         losses.cut += begin > 0 or answer > room
         losses.end_lost += answer > room
-        if group and (begin != start or not _extends(voice, turns, begin, group[-1], i, variants)):
+        if group and (alone or begin != start or not _extends(voice, turns, begin, group[-1], i, [*drawn, ()])):
             units.append(Unit(dialogue, start, tuple(group), kind))
             group = []
-        start = begin
+        start, alone = begin, opens and not _can_open(voice, turns[:i], ())
         group.append(i)
     if group:
         units.append(Unit(dialogue, start, tuple(group), kind))
@@ -124,6 +126,16 @@ def fit_start(
         if len(voice.prompt_ids(turns[border:], active)) + reserve <= max(limit // 2, reserve + 1):
             return border
     return borders[-1] if borders else start
+
+
+def needs_prefixes(voice: Voice, unit: Unit) -> bool:
+    """Whether `unit` is an opening that nobody could ask for with all prefixes off."""
+    before = unit.dialogue.turns[: unit.answers[0]]
+    return all(turn.role == "system" for turn in before) and not _can_open(voice, before, ())
+
+
+def _can_open(voice: Voice, before: Sequence[Turn], active: Collection[str]) -> bool:
+    return voice.renderer.can_open(voice.messages(before, active))
 
 
 def _is_opening(turns: Sequence[Turn], i: int) -> bool:

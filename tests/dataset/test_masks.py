@@ -10,6 +10,7 @@ from roleplay.cards.load import CardFile
 from roleplay.dataset.build import Corpus, build_corpus
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, build_sample
+from roleplay.dataset.unit import needs_prefixes
 from roleplay.dialogue import Turn
 
 Painter = Callable[[Renderer, Sample], str]
@@ -36,6 +37,8 @@ def sheet(renderer: Renderer, corpus: Corpus, painted: Painter) -> str:
     units = [unit for part in corpus.corpora for unit in (*part.train, *part.heldout)]
     for active in ((), ("who", "manner")):
         for unit in sorted(units, key=lambda unit: (unit.dialogue.source, unit.answers)):
+            if needs_prefixes(corpus.voice, unit) and not active:
+                continue
             if unit.dialogue.turns[0].text in ("Hi.", "Wait, {{user}}.", "Hush, {{user}}."):
                 sample = build_sample(corpus.voice, unit, active, corpus.limit)
                 parts.append(f"=== sample, prefixes on: {', '.join(active) or 'none'}\n{painted(renderer, sample)}")

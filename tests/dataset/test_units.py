@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from roleplay.cards.model import Card
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, build_sample, check_sample
-from roleplay.dataset.unit import Losses, Unit, Voice, fit_start, plan_units
+from roleplay.dataset.unit import Losses, Unit, Voice, fit_start, needs_prefixes, plan_units
 from roleplay.dialogue import Dialogue, Turn
 
 Painter = Callable[[Renderer, Sample], str]
@@ -74,6 +74,22 @@ def test_an_opening_needs_every_choice_of_prefixes_to_be_renderable(renderer_of:
 
     assert len(plan(voice, opening, 400, (("who",),))[0]) == 1
     assert plan(voice, opening, 400, (("who",), ()))[0] == []
+
+
+def test_an_opening_that_only_prefixes_can_bring_about_is_a_unit_of_its_own(
+    renderer_of: Callable[[str], Renderer],
+) -> None:
+    who = {"id": "who", "text": "You are Mimi."}
+    for family, alone in (("default-system", True), ("chatml", False)):
+        voice = voice_of(renderer_of(family), who)
+        units, losses = plan(voice, talk("g", "a", "b", "c", "d", first="assistant"), 400, (("who",),))
+        assert [drawn(unit) for unit in units] == (["A", "auAuA"] if alone else ["AuAuA"])
+        assert [needs_prefixes(voice, unit) for unit in units] == ([True, False] if alone else [False])
+        assert losses == Losses()
+        for unit in units:
+            for active in (("who",), ()):
+                if active or not needs_prefixes(voice, unit):
+                    check_sample(voice, unit, active, build_sample(voice, unit, active, 400), 400)
 
 
 @pytest.mark.parametrize("family", ["thinking", "instruct", "spoken"])
