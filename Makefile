@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A worker a core, one thread each: most tests wait for processes and screens.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .PHONY: demo test check soak bench reship clean
 
@@ -10,18 +12,18 @@ demo: $(STAMP)
 	@$(BIN)/roleplay demo yui
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(TESTS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 # The full counts that the issues name; takes longer than a coffee.
 soak: $(STAMP)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "soak or not soak"
+	HYPOTHESIS_PROFILE=soak $(TESTS) -m "soak or not soak"
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.bench

@@ -19,8 +19,11 @@ class Terminal:
         self, command: Sequence[str], *, columns: int = 100, rows: int = 30, env: Mapping[str, str] | None = None
     ) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
-        environment.pop("NO_COLOR", None)
-        self.process = PtyProcess.spawn(list(command), env=environment, dimensions=(rows, columns))
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):  # what whoever runs the tests set for another terminal
+            environment.pop(name, None)
+        # The size is set before the program begins; ptyprocess sets it after, and a program may look in between.
+        sized = ["sh", "-c", f'stty rows {rows} cols {columns}; exec "$@"', "sh", *command]
+        self.process = PtyProcess.spawn(sized, env=environment, dimensions=(rows, columns))
         self.bytes = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)

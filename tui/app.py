@@ -11,7 +11,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import MountError
 
 from roleplay.chat.lobby import Lobby
 from roleplay.errors import RoleplayError
@@ -107,6 +109,7 @@ class ChatApp(App[RoleplayError]):
             current.show_chat(message.chat)
         else:
             name = message.entry.name
+            self.typed_name, self.resume = None, False  # what was typed is open, and left now
             self.switch_screen(ChatScreen(partial(self.lobby.open, name, message.chat), name))
 
     @on(OpeningFailed)
@@ -117,6 +120,11 @@ class ChatApp(App[RoleplayError]):
         else:
             self.switch_screen(self._characters())
             tell(self.screen, str(message.error), "error")
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What is still being drawn when the person leaves finds its widgets gone; that is no failure."""
+        if not (self._exit and isinstance(error, NoMatches | MountError)):
+            super()._handle_exception(error)
 
     def _interrupt(self) -> None:
         self.interrupted = True

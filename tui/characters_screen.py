@@ -105,8 +105,8 @@ def _character(entry: "Entry") -> Content:
     return Content("\n").join(
         [
             Content("  ").join([plain(entry.display_name, "bold"), plain(f"{entry.name} · {entry.place}", "dim")]),
-            plain(one_line(entry.about, 200)),
             plain(f"{has} · {chats}", "dim"),
+            plain(one_line(entry.about, 200)),
         ]
     )
 

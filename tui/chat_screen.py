@@ -30,7 +30,7 @@ from tui.messages import (
 from tui.plain import plain, tell
 from tui.prompt import Prompt
 from tui.status import Status
-from tui.switches import SWITCH_KEYS, Switches
+from tui.switches import SWITCH_BINDINGS, Switches
 
 if TYPE_CHECKING:
     from textual.widgets import Markdown
@@ -53,17 +53,7 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+b", "compare", "Compare", id="chat.compare", tooltip="Show or hide the untouched base beside"),
         Binding("ctrl+o", "app.choose", "Chats", id="chat.choose", tooltip="Other characters, earlier conversations"),
         Binding("ctrl+c", "interrupt", "Interrupt", id="chat.interrupt", show=False, system=True),
-        *(
-            Binding(
-                f"f{i + 1}",
-                f"switch_prefix({i})",
-                f"Switch prefix {i}",
-                id=f"chat.prefix-{i}",
-                show=False,
-                priority=True,
-            )
-            for i in range(1, SWITCH_KEYS + 1)
-        ),
+        *SWITCH_BINDINGS,
     ]
 
     talk: "Talk"
@@ -92,12 +82,18 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         """Draw first, then read the card."""
         self.query_one(Prompt).focus()
-        self.set_interval(1 / _DRAWS_PER_SECOND, self._flush)
+        # A timer calls from a task of its own; drawing takes its turn among the handlers, or it would meet them midway.
+        self.set_interval(1 / _DRAWS_PER_SECOND, partial(self.call_later, self._flush))
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
         self._in_thread(partial(jobs.open_talk, self.post_message, self._open_talk))
         await self.mount(Footer(), after=self.query_one(Status))  # its many keys would hold up the first frame
+
+    def on_resize(self) -> None:
+        """A prompt that was hidden in a terminal too small has lost the focus, and nobody else asked for it."""
+        if self.focused is None:
+            self.call_after_refresh(self.query_one(Prompt).focus)
 
     def on_unmount(self) -> None:
         """Let the model go."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Checkbox, Static
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 SWITCH_KEYS = 8
 """Prefixes that have a key, F2 and on: no terminal loses those, as many do with Alt and digits."""
+SWITCH_BINDINGS = tuple(
+    Binding(f"f{i + 1}", f"switch_prefix({i})", f"Switch prefix {i}", id=f"chat.prefix-{i}", show=False, priority=True)
+    for i in range(1, SWITCH_KEYS + 1)
+)
 
 
 class Switches(VerticalScroll):
@@ -44,8 +49,8 @@ class Switches(VerticalScroll):
                 box = Checkbox("", prefix.id in active, name=prefix.id, classes="switch", compact=True)
                 await self.mount(box, Static(plain(fill(prefix.text, card)), classes="switch preview"))
         for number, box in enumerate(self.query(Checkbox), 1):
-            on, key = box.name in active, f"  F{number + 1}" if number <= SWITCH_KEYS else ""
-            box.label = Content.assemble(box.name or "", " on" if on else " off", (key, "dim"))
+            on, key = box.name in active, f"F{number + 1}  " if number <= SWITCH_KEYS else ""
+            box.label = Content.assemble((key, "dim"), box.name or "", " on" if on else " off")
             with box.prevent(Checkbox.Changed):
                 box.value = on
         note = "" if active else "all off: nothing is sent before your first turn" if prefixes else "this card has none"

@@ -1,7 +1,7 @@
 """What can go wrong around a chat, in a real terminal: one clear message each, and nothing lost."""
 
 import os
-import shlex
+import resource
 import shutil
 import signal
 import sqlite3
@@ -84,15 +84,16 @@ def test_a_signal_while_loading_ends_the_program_and_its_model(number: signal.Si
 
 def test_a_full_disk_is_told_and_the_reply_stays(home: Home) -> None:
     """A real refusal by the kernel: no file may grow past what the conversations have now."""
-    ChatStore(home.chats).close()
-    command = shlex.join([*CHAT, "yui", "--max-new-tokens", "12", "--no-greet"])
-    with Terminal(["bash", "-c", f"ulimit -f 48; exec {command}"], columns=120, rows=40) as terminal:
+    with Terminal([*CHAT, "yui", "--max-new-tokens", "12", "--no-greet"], columns=120, rows=40) as terminal:
         terminal.wait_for("yui/")
         terminal.type("在吗？\r")
         replied(terminal, home, 1)
-        terminal.type("x" * 300 + "\r")
+        size = home.chats.with_name(home.chats.name + "-wal").stat().st_size
+        resource.prlimit(terminal.process.pid, resource.RLIMIT_FSIZE, (size, size))
+        terminal.type("还在吗？\r")
         terminal.wait_for("cannot be read or written")
         assert "在吗？" in terminal.text
+        assert len(said(home)) == 2
         terminal.type("\x11")
         assert terminal.wait_exit() == 0
 
