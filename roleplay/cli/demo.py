@@ -48,7 +48,7 @@ def demo(
     emit()
     emit_bits(summary["heldout_bits_per_character"])
     emit(f"adapter  {summary['adapter']}\npicture  {summary['picture']}")
-    emit(f'go on talking:  roleplay chat {name} --say "…"')
+    emit(f"go on talking:  roleplay chat {name}")
 
 
 def _talk(name: str, summary: dict[str, Any], job: "Job", seed: int) -> None:

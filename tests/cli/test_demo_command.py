@@ -80,7 +80,7 @@ def test_the_demo_ends_with_the_proof_and_both_paths(shown: tuple[Path, Outcome]
     assert "held-out answers, bits per character" in told.out
     assert adapter == f"adapter  {run.adapter('best')}"
     assert picture == f"picture  {run.picture}"
-    assert way_on == 'go on talking:  roleplay chat pell --say "…"'
+    assert way_on == "go on talking:  roleplay chat pell"
     assert run.adapter("best").is_dir()
     assert run.picture.is_file()
 
