@@ -208,7 +208,8 @@ class ChatScreen(Screen[None]):
         elif self._answering:
             self.talk.stop()
         else:
-            tell(self, "Ctrl+Q leaves; everything said is kept.")
+            kept = "everything said is kept" if self.query_one(Status).kept else "nothing said is kept"
+            tell(self, f"Ctrl+Q leaves; {kept}.")
 
     async def action_new_chat(self) -> None:
         """Begin anew."""

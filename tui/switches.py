@@ -31,7 +31,6 @@ class Switches(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="switches")
-        self.border_title = Content("prefixes")
         self.prefixes: tuple[Prefix, ...] = ()
 
     def compose(self) -> ComposeResult:
