@@ -208,8 +208,8 @@ class ChatScreen(Screen[None]):
         elif self._answering:
             self.talk.stop()
         else:
-            kept = "everything said is kept" if self.query_one(Status).kept else "nothing said is kept"
-            tell(self, f"Ctrl+Q leaves; {kept}.")
+            kept = not self._opened or self.talk.store is not None  # before the card is read nothing is lost either way
+            tell(self, "Ctrl+Q leaves; everything said is kept." if kept else "Ctrl+Q leaves; nothing said is kept.")
 
     async def action_new_chat(self) -> None:
         """Begin anew."""

@@ -56,13 +56,15 @@ def test_escape_with_nothing_to_stop_changes_nothing(mira: CardFile, home: Home)
     play(meet(home, "Fine."), story)
 
 
-def test_ctrl_c_with_nothing_to_stop_says_how_to_leave(mira: CardFile, home: Home) -> None:
+@pytest.mark.parametrize(("kept", "told"), [(True, "everything said is kept."), (False, "nothing said is kept.")])
+def test_ctrl_c_with_nothing_to_stop_says_how_to_leave(mira: CardFile, home: Home, kept: bool, told: str) -> None:
     async def story(person: Person) -> None:
+        await person.sees("mira/first@30")
         await person.press("ctrl+c")
-        await person.sees("Ctrl+Q leaves; everything said is kept.")
+        await person.sees(f"Ctrl+Q leaves; {told}")
         assert person.app._exit is False
 
-    play(meet(home), story)
+    play(meet(home, kept=kept), story)
 
 
 def test_ctrl_c_copies_what_is_marked_and_stops_nothing(mira: CardFile, home: Home) -> None:
