@@ -17,7 +17,7 @@ from roleplay.training.start import Start, load, plan_new, plan_resume
 from roleplay.training.tune import train
 from roleplay.training.watch import Progress
 
-CHARACTERS = ("yui",)
+CHARACTERS = ("yui", "dot")
 PRESET = "pocket"
 _KEPT = ("metrics.jsonl", "loss.png")
 
@@ -53,13 +53,14 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    """Train and ship every character that ships."""
+    """Train and ship every character that ships, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(CHARACTERS)}")
     parser.add_argument("--work", type=Path, default=Path("build/adapters"), help="home of the runs")
     parser.add_argument("--target", type=Path, default=Path("data/adapters"))
     chosen = parser.parse_args()
     home = Home(chosen.work.absolute())
-    for name in CHARACTERS:
+    for name in chosen.names or CHARACTERS:
         summary = make_adapter(name, home)
         if not summary["finished"]:
             sys.exit("stopped; run it again to go on")

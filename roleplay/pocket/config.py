@@ -61,6 +61,8 @@ class Recipe(BaseModel):
     """Decoupled weight decay of matrices."""
     tokenizer_megabytes: float = 24
     """Characters (in millions of bytes) the tokenizer is trained on."""
+    compile: bool = True
+    """Compile the model's passes (needs a C++ compiler; about a third faster)."""
     evaluate_steps: int = 100
     """Optimizer steps between held-out losses and between checkpoints."""
     shape: Shape = Field(default_factory=Shape)

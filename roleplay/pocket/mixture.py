@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from roleplay.corpora.native import read_native
+from roleplay.dialogue import Dialogue
 from roleplay.pocket.tokenizer import END_OF_TEXT
 
 Messages = list[dict[str, str]]
@@ -20,11 +21,12 @@ Messages = list[dict[str, str]]
 OWN_CHATS = "own_chats"
 """The dialogues written for `pocket`, in the checkout."""
 
-LANGUAGES = {
+HELDOUT = {
     "zh": ["zh_chat_counselling", "zh_chat_misc"],
     "en": ["en_chat"],
+    "own": [OWN_CHATS],
 }
-"""Held-out text is everyday chat: these sources, by language."""
+"""Held-out text is everyday chat: these sources, by language, and what was written for `pocket` in both."""
 
 SYSTEM_PROMPTS = {
     "zh": [
@@ -57,8 +59,7 @@ UNFIT = ("自杀", "自残", "猥亵", "强奸", "性侵", "性交", "[name", "[
 def read_source(folder: Path, chats: Path, name: str) -> list[str | Messages]:
     """Rows of a source: plain text, or the messages of one chat."""
     if name == OWN_CHATS:
-        dialogues = [d for path in sorted(chats.glob("*.yaml")) for d in read_native(path, allow_system=True)]
-        return [[{"role": turn.role, "content": turn.text} for turn in dialogue.turns] for dialogue in dialogues]
+        return [as_messages(dialogue) for dialogue in own_chats(chats, "*")]
     rows: list[str | Messages] = []
     with lzma.open(folder / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
         for line in lines:
@@ -69,10 +70,33 @@ def read_source(folder: Path, chats: Path, name: str) -> list[str | Messages]:
     return rows
 
 
-def is_heldout(row: str | Messages) -> bool:
-    """One row in a hundred, by a stable hash of its text."""
+def own_chats(chats: Path, language: str) -> list[Dialogue]:
+    """What was written for `pocket` in `language`, a file's name or `*`."""
+    return [d for path in sorted(chats.glob(f"{language}.yaml")) for d in read_native(path, allow_system=True)]
+
+
+def as_messages(dialogue: Dialogue) -> Messages:
+    """A dialogue as a chat template takes it."""
+    return [{"role": turn.role, "content": turn.text} for turn in dialogue.turns]
+
+
+def split_source(folder: Path, chats: Path, name: str) -> tuple[list[str | Messages], list[str | Messages]]:
+    """Rows of a source that are trained, and those that are held out."""
+    parts: tuple[list[str | Messages], list[str | Messages]] = [], []
+    for row in read_source(folder, chats, name):
+        parts[is_heldout(row, name)].append(row)
+    return parts
+
+
+def heldout_rows(folder: Path, chats: Path, kind: str) -> list[str | Messages]:
+    """Held-out chats of one kind, a key of `HELDOUT`."""
+    return [row for name in HELDOUT[kind] for row in split_source(folder, chats, name)[1]]
+
+
+def is_heldout(row: str | Messages, source: str) -> bool:
+    """One row in a hundred, of what was written for `pocket` one in ten, by a stable hash of its text."""
     text = row if isinstance(row, str) else "\n".join(message["content"] for message in row)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 100 == 0
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (10 if source == OWN_CHATS else 100) == 0
 
 
 def tokenizer_texts(folder: Path, sources: list[str], megabytes: float, seed: int) -> Iterator[str]:
@@ -122,7 +146,7 @@ def stage_matrix(
     total = sum(mixture.values())
     blocks = []
     for name, share in mixture.items():
-        rows = [row for row in read_source(folder, chats, name) if name == OWN_CHATS or not is_heldout(row)]
+        rows = split_source(folder, chats, name)[0]
         wanted = int(tokens * share / total) // sequence * sequence
         texts = _forever(rows, tokenizer, random.Random(f"{seed}/{name}"))
         blocks.append(pack(texts, tokenizer, wanted).reshape(-1, sequence))
@@ -131,6 +155,8 @@ def stage_matrix(
 
 
 def _forever(rows: list[str | Messages], tokenizer: PreTrainedTokenizerBase, draw: random.Random) -> Iterator[str]:
+    if not rows:
+        raise ValueError("a source of the mixture has no rows; check the folder of texts and that of the chats")
     while True:
         draw.shuffle(rows)
         for row in rows:
@@ -138,10 +164,10 @@ def _forever(rows: list[str | Messages], tokenizer: PreTrainedTokenizerBase, dra
 
 
 def heldout_matrix(
-    folder: Path, language: str, tokenizer: PreTrainedTokenizerBase, *, sequence: int, tokens: int
+    folder: Path, chats: Path, kind: str, tokenizer: PreTrainedTokenizerBase, *, sequence: int, tokens: int
 ) -> NDArray[np.uint16]:
-    """Held-out chat of one language: shape (tokens // sequence, sequence)."""
-    rows = [row for name in LANGUAGES[language] for row in read_source(folder, Path(), name) if is_heldout(row)]
+    """Held-out chat of one kind: shape (tokens // sequence, sequence)."""
+    rows = heldout_rows(folder, chats, kind)
     draw = random.Random(0)
     draw.shuffle(rows)
     return pack(_forever(rows, tokenizer, draw), tokenizer, tokens).reshape(-1, sequence)

@@ -24,7 +24,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 
 from roleplay.pocket.config import Recipe, Shape, Stage, load_recipe
-from roleplay.pocket.mixture import OWN_CHATS, heldout_matrix, stage_matrix, tokenizer_texts
+from roleplay.pocket.mixture import HELDOUT, OWN_CHATS, heldout_matrix, stage_matrix, tokenizer_texts
 from roleplay.pocket.optimizer import MuonAdamW
 from roleplay.pocket.tokenizer import load_tokenizer, train_tokenizer
 
@@ -113,8 +113,8 @@ def run_stage(
         seed=recipe.seed,
     )
     heldout = {
-        language: Rows(heldout_matrix(text, language, tokenizer, sequence=stage.sequence, tokens=HELDOUT_TOKENS))
-        for language in ("zh", "en")
+        kind: Rows(heldout_matrix(text, Path(CHATS), kind, tokenizer, sequence=stage.sequence, tokens=HELDOUT_TOKENS))
+        for kind in HELDOUT
     }
     passes = recipe.tokens_per_step // (stage.sequence * stage.sequences_per_pass)
     cuda = torch.cuda.is_available()
@@ -126,6 +126,7 @@ def run_stage(
         gradient_accumulation_steps=passes,
         use_cpu=not cuda,
         bf16=True,
+        torch_compile=recipe.compile,
         max_grad_norm=1.0,
         logging_steps=10,
         eval_strategy="steps",

@@ -1,9 +1,11 @@
 """What a run is worth on dialogues it never saw: bits per character in the four lanes."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from roleplay.dataset.build import Corpus
+from roleplay.dataset.sample import Sample
 from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import Interval, bits_per_character, likelihoods
 
@@ -18,7 +20,12 @@ def lane_bits(tuned: Any, corpus: Corpus, pad: int) -> dict[str, Interval]:
         rows = corpus.heldout(None if lane.prefix else ())
         if not rows:
             return {}
-        with contextlib.nullcontext() if lane.adapter else tuned.disable_adapter():
-            scores = likelihoods(tuned, [corpus.sample(row) for row in rows], pad)
-        found[name] = bits_per_character(scores, [row.unit.dialogue.identity for row in rows])
+        samples = [corpus.sample(row) for row in rows]
+        found[name] = sample_bits(tuned, lane.adapter, samples, [row.unit.dialogue.identity for row in rows], pad)
     return found
+
+
+def sample_bits(tuned: Any, adapter: bool, samples: Sequence[Sample], dialogues: Sequence[str], pad: int) -> Interval:
+    """Bits per character of `samples` with the adapter of `tuned` on or off; `dialogues` names each one's dialogue."""
+    with contextlib.nullcontext() if adapter else tuned.disable_adapter():
+        return bits_per_character(likelihoods(tuned, samples, pad), dialogues)

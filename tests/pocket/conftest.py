@@ -1,0 +1,67 @@
+"""A made-up folder of texts, and the recipe of a `pocket` that is trained on it in seconds."""
+
+import json
+import lzma
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from roleplay.pocket import pretrain
+
+RECIPE = """
+tokens_per_step: 256
+evaluate_steps: 2
+compile: false
+tokenizer_megabytes: 0.02
+shape: {vocab_size: 400, hidden_size: 32, intermediate_size: 64, layers: 2, heads: 2, context: 256}
+stages:
+  - {name: language, sequence: 32, tokens: 1024, peak_lr: 4.0e-3, final_lr: 1.0e-3, warmup_steps: 1,
+     sequences_per_pass: 4, mixture: {en_novels: 0.3, zh_chat_misc: 0.4, en_chat: 0.3}}
+  - {name: dialogue, sequence: 64, tokens: 512, peak_lr: 1.0e-3, final_lr: 1.0e-4, sequences_per_pass: 2,
+     mixture: {zh_chat_counselling: 0.5, own_chats: 0.5}}
+"""
+
+
+def _chat(i: int, said: str, answer: str) -> dict[str, object]:
+    turns = [("user", f"{said} {i}"), ("assistant", f"{answer} {i * 7}")]
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+
+@pytest.fixture
+def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A few hundred made-up rows in every source, and sixty dialogues of pocket's own."""
+    folder = tmp_path / "text"
+    folder.mkdir()
+    rows = {
+        "en_novels": [{"text": f"The {i} boats went out and {i * 3} came home before dark."} for i in range(300)],
+        "zh_chat_misc": [_chat(i, "你好，今天第几次了", "第") for i in range(300)],
+        "zh_chat_counselling": [_chat(i, "我睡不着", "先喝一口水") for i in range(300)] + [_chat(0, "自杀", "不")],
+        "en_chat": [_chat(i, "How many", "Maybe") for i in range(300)],
+    }
+    for name, values in rows.items():
+        with lzma.open(folder / f"{name}.jsonl.xz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+    chats = tmp_path / "data" / "pocket" / "chats"
+    chats.mkdir(parents=True)
+    own = [f"- - system: 你叫小北{i}。\n  - user: 你叫什么？\n  - char: 小北{i}。\n" for i in range(60)]
+    (chats / "zh.yaml").write_text("\n".join(own), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def pretrained(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
+    """Trains the tiny pocket, or goes on with it; returns its work folder."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    work = tmp_path / "work"
+
+    def train() -> Path:
+        arguments = ["--text", str(text), "--recipe", str(recipe), "--work", str(work)]
+        monkeypatch.setattr(sys, "argv", ["pretrain", *arguments])
+        pretrain.main()
+        return work
+
+    return train
