@@ -30,10 +30,11 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str], share: float) -
 
 
 def repeated_share(texts: Sequence[str], share: float = 0.6) -> float:
-    """Share of the longer texts that are equal to another one or near it, 0 to 1."""
+    """Share of the longer texts that could be left out, because one before them is equal or near, 0 to 1."""
     long = [text for text in texts if len(text) > SHORTEST]
-    again = len(long) - len(set(long)) + len(near_duplicates(long, long, share)) // 2
-    return again / max(1, len(long))
+    place = {text: i for i, text in enumerate(_long(texts))}
+    near = {other for text, other in near_duplicates(long, long, share) if place[text] < place[other]}
+    return (len(long) - len(place) + len(near)) / max(1, len(long))
 
 
 def _long(texts: Sequence[str]) -> list[str]:

@@ -1,0 +1,67 @@
+"""How fast a shipped character answers in one lane, beside plain transformers on the bare base."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from roleplay.cards.find import open_card
+from roleplay.cards.prompt import default_prefixes
+from roleplay.chat.open import open_character
+from roleplay.dialogue import Turn
+from roleplay.generation.engine import Engine
+from roleplay.generation.events import Finished
+from roleplay.generation.lanes import LANES
+from roleplay.generation.settings import Sampling
+from roleplay.models.base import load_base
+from roleplay.models.spec import parse_spec
+from roleplay.paths import Home
+
+_PAIRS = 9
+_TOKENS = 128
+_NEVER = -1
+"""No token has this id: both go on to the last token, so that both say as much."""
+
+
+def one_lane_against_plain_generate() -> None:
+    """Print tokens a second of the lane a chat has, and of `generate` on a base without adapter; they take turns."""
+    with tempfile.TemporaryDirectory() as nothing:
+        home = Home(Path(nothing))
+        opened = open_character(open_card("yui", home), home)
+    bare = load_base(parse_spec("pocket")).model
+    prompt = opened.voice.prompt_ids([Turn("user", "在吗？")], default_prefixes(opened.voice.prefixes))
+    lane, plain = [], []
+    for _ in range(_PAIRS):
+        lane.append(_lane_speed(opened.engine, prompt))
+        plain.append(_plain_speed(bare, prompt))
+    ratio = statistics.median(one / other for one, other in zip(lane, plain, strict=True))
+    print(
+        f"one lane with adapter: {statistics.median(lane):.0f} tokens a second, plain generate on the base: "
+        f"{statistics.median(plain):.0f}, ratio {ratio:.2f} (goal: at least 60 tokens a second)"
+    )
+
+
+def _lane_speed(engine: Engine, prompt: list[int]) -> float:
+    engine.end_ids = [_NEVER]
+    sampling = Sampling(temperature=0, max_new_tokens=_TOKENS)
+    events = engine.stream([LANES["persona+prefix"]], [prompt], sampling)
+    [finished] = [event for event in events if isinstance(event, Finished)]
+    return finished.tokens / finished.seconds
+
+
+def _plain_speed(model: Any, prompt: list[int]) -> float:
+    ids = torch.tensor([prompt])
+    began = time.perf_counter()
+    with torch.inference_mode():
+        said = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=_TOKENS,
+            eos_token_id=_NEVER,
+            pad_token_id=0,
+        )
+    return (said.shape[1] - len(prompt)) / (time.perf_counter() - began)
