@@ -33,6 +33,8 @@ reship: $(STAMP)
 	$(BIN)/python -m roleplay.pocket.pretrain
 	$(BIN)/python -m roleplay.pocket.ship
 	$(BIN)/python -m roleplay.pocket.adapters
+	$(BIN)/python -m roleplay.pocket.bars
+	$(BIN)/python -m tests.readme_picture
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

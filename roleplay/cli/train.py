@@ -30,6 +30,7 @@ def train(
     logging_steps: int = typer.Option(None, "--logging-steps", help="Steps between training losses."),
     eval_steps: int = typer.Option(None, "--eval-steps", help="Steps between held-out losses."),
     save_steps: int = typer.Option(None, "--save-steps", help="Steps between checkpoints."),
+    batching: str = typer.Option(None, "--batching", help="tree or padded."),
     precision: str = typer.Option(None, "--precision", help="auto, float32 or bfloat16."),
     seed: int = typer.Option(None, "--seed", help="Seed of weights, order and prefix draws."),
     run: str = typer.Option(None, "--run", help="Name of the run; made of date and preset if left out."),
@@ -57,6 +58,7 @@ def train(
         "logging_steps": logging_steps,
         "eval_steps": eval_steps,
         "save_steps": save_steps,
+        "batching": batching,
         "precision": precision,
         "seed": seed,
     }

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from roleplay.dataset.sample import Sample
+from roleplay.dataset.tree import TokenTree
+from roleplay.models.tree_attention import Unfit, plan_tree
 
 _LOGITS_AT_ONCE = 48_000_000
 _RESAMPLES = 2000
@@ -79,13 +81,35 @@ def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     labels = batch["labels"][:, 1:]
     keep = (labels != -100).any(dim=0).nonzero().squeeze(1)
     inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-    if "logits_to_keep" in inspect.signature(_causal_model(model).forward).parameters:
-        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
-    else:
-        logits = model(**inputs, use_cache=False).logits[:, keep]
+    logits = _logits_at(model, keep, inputs)
     return torch.nn.functional.cross_entropy(
         logits.float().transpose(1, 2), labels[:, keep], ignore_index=-100, reduction="none"
     )
+
+
+def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:
+    """Negative log-likelihood of every prediction of a tree, in nats, times the samples that train it: (L,).
+
+    The model's attention must be one of `TREE_ATTENTION`. Raises Unfit where it cannot attend to a tree.
+    """
+    plan = plan_tree(tree, model.device)
+    ids, position, labels, times = (
+        torch.from_numpy(part).to(model.device) for part in (tree.ids, tree.position, tree.labels, tree.times)
+    )
+    places, place = (torch.from_numpy(part).to(model.device) for part in np.unique(tree.predicts, return_inverse=True))
+    logits = _logits_at(model, places, {"input_ids": ids[None], "position_ids": position[None], "tree": plan})[0]
+    if plan.calls < model.config.get_text_config().num_hidden_layers:
+        raise Unfit("its attention goes round the functions registered with transformers")
+    return torch.nn.functional.cross_entropy(logits.float()[place], labels, reduction="none") * times
+
+
+def _logits_at(model: Any, keep: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
+    """Logits after the tokens with the indices `keep`, (B, K, V)."""
+    if "logits_to_keep" in inspect.signature(_causal_model(model).forward).parameters:
+        logits: torch.Tensor = model(**inputs, use_cache=False, logits_to_keep=keep).logits
+        return logits
+    logits = model(**inputs, use_cache=False).logits
+    return logits[:, keep]
 
 
 def _causal_model(model: Any) -> Any:

@@ -128,7 +128,7 @@ def grouped_attention(
     _check(tree, options)
     tree.calls += 1
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    said = _Grouped.apply(query[0], key[0], value[0], tree.batches, scale, options.get("softcap"))
+    said: torch.Tensor = _Grouped.apply(query[0], key[0], value[0], tree.batches, scale, options.get("softcap"))  # type: ignore[no-untyped-call]
     return said.transpose(0, 1)[None].contiguous(), None
 
 
@@ -231,7 +231,7 @@ class _Shape:
     def weighted(self, weights: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Sums of the values above and of their own, weighted, (K, m, G, n, D)."""
         shape = (self.heads, self.m, self.group, self.n, -1)
-        above, own = weights.split([self.a, self.n], dim=-1)
+        above, own = torch.split(weights, [self.a, self.n], dim=-1)
         said = torch.bmm(own.reshape(self.heads * self.m, -1, self.n), self._own(value)).view(shape)
         if self.a:
             said = said + torch.bmm(above.reshape(self.heads, -1, self.a), self._above(value)).view(shape)
@@ -245,7 +245,7 @@ class _Shape:
 
     def add(self, target: torch.Tensor, weights: torch.Tensor, rows: torch.Tensor) -> None:
         """Add to each key what the rows send it, (K, T, D)."""
-        above, own = weights.split([self.a, self.n], dim=-1)
+        above, own = torch.split(weights, [self.a, self.n], dim=-1)
         sent = torch.bmm(
             own.reshape(self.heads * self.m, -1, self.n).transpose(1, 2),
             rows.reshape(self.heads * self.m, -1, self.width),

@@ -42,7 +42,11 @@ class Decisions:
     threads: int
     """CPU threads of torch."""
     attention: str
-    """`sdpa` or `eager`, names of transformers' attention implementations."""
+    """`sdpa` or `eager`, names of transformers' attention implementations, where samples are padded."""
+    batching: str = "padded"
+    """`tree`: the samples of a step share what they begin with; `padded`: each is a row of its own."""
+    batching_because: str = ""
+    """Why a run that was to use trees pads; else empty."""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ class Settings(BaseModel):
     """Steps between checkpoints."""
     seed: int = 0
     """Of initial weights, order and prefix draws."""
+    batching: Literal["tree", "padded"] = "tree"
+    """`tree` computes once what samples of a step begin with, `padded` for each of them; the gradient is the same."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; `auto` is bfloat16 where the machine has it in hardware."""
 

@@ -14,9 +14,12 @@ from transformers import Trainer
 
 from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
+from roleplay.dataset.tree import TokenTree, build_tree
 from roleplay.errors import RunError
-from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses
+from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses, tree_losses
 from roleplay.paths import storing
+from roleplay.training.batching import TREE
+from roleplay.training.run import Decisions
 
 _KEPT_CHECKPOINTS = 2
 _UNTOLD = "untold_loss.json"
@@ -45,17 +48,29 @@ class PersonaTrainer(Trainer):
     """Trains the adapter on `corpus`; the best one by held-out loss goes to `save_best` as soon as it is known."""
 
     def __init__(
-        self, *, corpus: Corpus, heldout: Sequence[Sample], pad: int, save_best: Callable[[], None], **options: Any
+        self,
+        *,
+        corpus: Corpus,
+        heldout: Sequence[Sample],
+        pad: int,
+        decisions: Decisions,
+        save_best: Callable[[], None],
+        **options: Any,
     ) -> None:
         super().__init__(
             train_dataset=EpochRows(corpus),
             eval_dataset=list(heldout) or None,
-            data_collator=lambda samples: pad_right(samples, pad),
+            data_collator=_as_tree if decisions.batching == "tree" else lambda samples: pad_right(samples, pad),
             **options,
         )
-        self.heldout, self.pad, self.save_best = heldout, pad, save_best
+        self.heldout, self.pad, self.decisions, self.save_best = heldout, pad, decisions, save_best
+        self._attend()
         self._staging: str | None = None
         self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
+
+    def _attend(self) -> None:
+        if self.decisions.batching == "tree":
+            self.model.set_attn_implementation(TREE)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(train_dataset or self.train_dataset)
@@ -81,11 +96,14 @@ class PersonaTrainer(Trainer):
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
+        if "tree" in inputs:
+            tree: TokenTree = inputs["tree"]
+            return tree_losses(self.model, tree).sum() / int(tree.times.sum())
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
         return token_losses(self.model, inputs).sum() / count
 
@@ -102,9 +120,11 @@ class PersonaTrainer(Trainer):
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Held-out loss in nats per trained token, exact over all held-out samples."""
         self.model.eval()
+        self.model.set_attn_implementation(self.decisions.attention)
         with self.compute_loss_context_manager():
             metrics = {"eval_loss": mean_loss(likelihoods(self.model, self.heldout, self.pad))}
         self.model.train()
+        self._attend()
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -139,6 +159,11 @@ class PersonaTrainer(Trainer):
             shutil.rmtree(staging, ignore_errors=True)
         for old in checkpoints(output)[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _as_tree(samples: Sequence[Sample]) -> dict[str, Any]:
+    tree = build_tree([sample.ids for sample in samples], [sample.trained for sample in samples])
+    return {"input_ids": torch.from_numpy(tree.ids)[None], "tree": tree}
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +21,7 @@ from roleplay.models.base import Base, best_device, load_base, load_context, loa
 from roleplay.models.passport import Passport
 from roleplay.models.spec import BaseSpec
 from roleplay.paths import shown
+from roleplay.training.batching import why_not_tree
 from roleplay.training.picture import draw_losses
 from roleplay.training.proof import lane_bits
 from roleplay.training.run import Decisions, Run, RunConfig
@@ -65,7 +66,7 @@ def decide(settings: Settings, longest: int) -> Decisions:
         native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bfloat16()
         precision = "bfloat16" if native else "float32"
     attention = "eager" if device == "cpu" and longest <= _SHORT else "sdpa"
-    return Decisions(device, precision, torch.get_num_threads(), attention)
+    return Decisions(device, precision, torch.get_num_threads(), attention, settings.batching)
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -93,6 +94,8 @@ def prepare(run: Run, card_file: CardFile, spec: BaseSpec, resolved: Resolved, f
     base.model.set_attn_implementation(decisions.attention)
     set_seed(settings.seed)
     tuned, targets = attach_new(base.model, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout)
+    if former is None and decisions.batching == "tree":
+        decisions = _proven(decisions, tuned, corpus, settings, int(base.tokenizer.pad_token_id))
     config = RunConfig(
         character=card_file.card.name,
         preset=former.preset if former else resolved.preset,
@@ -109,6 +112,13 @@ def prepare(run: Run, card_file: CardFile, spec: BaseSpec, resolved: Resolved, f
     if former is not None:
         _refuse_changes(run, former, config)
     return Job(run, card_file, config, corpus, base, adapter_parameters(tuned), tuned)
+
+
+def _proven(decisions: Decisions, tuned: Any, corpus: Corpus, settings: Settings, pad: int) -> Decisions:
+    """Trees where the first step of the run has the same gradient with them; else padded rows, and why."""
+    samples = [corpus.sample(row) for row in corpus.epoch(0)[: settings.batch_size * settings.grad_accum]]
+    reason = why_not_tree(tuned, samples, pad=pad, precision=decisions.precision, attention=decisions.attention)
+    return replace(decisions, batching="padded", batching_because=reason) if reason else decisions
 
 
 def _refuse_changes(run: Run, former: RunConfig, now: RunConfig) -> None:
@@ -138,6 +148,8 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     resumed_step = int(found[-1].name.rsplit("-", 1)[1]) if found else 0
     if resume:
         say(f"going on from step {resumed_step}" if found else "no checkpoint yet: starting from step 0")
+    if job.config.decisions.batching_because:
+        say(f"samples are padded, not computed as a tree: {job.config.decisions.batching_because}")
     job.run.write_config(job.config, job.card_file.path.read_text(encoding="utf-8"))
     heldout = [job.corpus.sample(row) for row in job.corpus.heldout()]
     interrupt = Interrupt()
@@ -147,6 +159,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
         corpus=job.corpus,
         heldout=heldout,
         pad=int(job.base.tokenizer.pad_token_id),
+        decisions=job.config.decisions,
         save_best=lambda: _save(job, trainer, "best", trainer.state.best_metric),
         callbacks=[MetricsFile(run.metrics, resumed_step), Watch(report), interrupt],
     )
@@ -157,6 +170,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
         trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
     finally:
         interrupt.release()
+        job.base.model.set_attn_implementation(job.config.decisions.attention)
     done = trainer.state.global_step >= trainer.state.max_steps
     metrics = read_metrics(run.metrics)
     here = [entry for entry in metrics if entry["step"] == trainer.state.global_step]
@@ -174,12 +188,13 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
 
 def _arguments(job: Job, has_heldout: bool, resumed_step: int) -> TrainingArguments:
     settings, decisions = job.config.settings, job.config.decisions
+    whole = decisions.batching == "tree"  # a tree holds all samples of an optimizer step
     return TrainingArguments(
         output_dir=str(job.run.checkpoints),
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.grad_accum,
+        per_device_train_batch_size=settings.batch_size * (settings.grad_accum if whole else 1),
+        gradient_accumulation_steps=1 if whole else settings.grad_accum,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.scheduler,
         warmup_steps=settings.warmup_steps,
