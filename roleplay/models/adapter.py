@@ -69,10 +69,15 @@ def check_adapter(folder: Path, identity: BaseIdentity) -> Passport:
     passport = read_passport(folder)
     differing = passport.base.differences(identity)
     if differing:
+        same_name = passport.base.name == identity.name
+        other = (
+            f"another '{identity.name}' than this"
+            if same_name
+            else f"'{passport.base.name}', not on this '{identity.name}'"
+        )
         raise AdapterError(
-            f"the adapter in {shown(folder)} was trained on '{passport.base.name}', not on this '{identity.name}' "
-            f"(differing: {', '.join(differing)}); give its base with --base, or train on this one with "
-            f"'roleplay train {passport.character}'"
+            f"the adapter in {shown(folder)} was trained on {other} (differing: {', '.join(differing)}); give its base "
+            f"with --base, or train on this one with 'roleplay train {passport.character}'"
         )
     return passport
 

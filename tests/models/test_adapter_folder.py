@@ -188,6 +188,12 @@ def test_an_adapter_of_another_base_is_refused_with_what_differs(
     assert "give its base with --base, or train on this one with 'roleplay train mimi'" in message
 
 
+def test_an_adapter_of_a_base_that_was_replaced_under_its_name_is_refused(base: Base, copy: Path) -> None:
+    passport = json.loads((copy / "roleplay.json").read_text())
+    edit(copy / "roleplay.json", base=passport["base"] | {"weights": "0" * 64})
+    assert f"was trained on another '{base.identity.name}' than this (differing: weights);" in refusal(base, copy)
+
+
 def test_an_adapter_fits_its_base_under_any_name(
     adapter_folder: Path, tmp_path: Path, chatml_tokenizer: PreTrainedTokenizerFast
 ) -> None:

@@ -28,6 +28,7 @@ from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome,
 
 EXACT: dict[str, Any] = {"dropout": 0.0, "max_steps": 9}
 SMALL: dict[str, Any] = {"vocab_size": 61, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+MLP = SMALL | {"intermediate_size": 48}
 SAMPLES = [
     Sample((1, 5, 6, 7, *tail), (False,) * 4 + (True,) * len(tail), ((4, 4 + len(tail)),), 9)
     for tail in ([8, 9], [8, 10, 11, 12], [20, 21, 22], [8, 9])
@@ -76,7 +77,7 @@ def reason(config: PretrainedConfig, precision: str = "float32") -> str:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_llama_is_proven_in_both_precisions(precision: str) -> None:
-    config = LlamaConfig(**SMALL, intermediate_size=48, dtype=getattr(torch, precision))
+    config = LlamaConfig(**MLP, dtype=getattr(torch, precision))
     assert reason(config, precision) == ""
 
 
@@ -90,7 +91,7 @@ def test_a_llama_is_proven_in_both_precisions(precision: str) -> None:
             "8 tokens do not fit into its window of 6",
         ),
         (GPT2Config(vocab_size=61, n_embd=32, n_layer=2, n_head=4), "dropout"),
-        (LlamaConfig(**SMALL, intermediate_size=48, attention_dropout=0.1), "attention dropout is on"),
+        (LlamaConfig(**MLP, attention_dropout=0.1), "attention dropout is on"),
     ],
     ids=["bloom", "falcon", "a short window", "dropout", "attention dropout"],
 )
@@ -101,4 +102,4 @@ def test_a_model_that_cannot_is_told_apart(config: PretrainedConfig, says: str) 
 def test_a_wrong_gradient_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = batching.tree_losses
     monkeypatch.setattr(batching, "tree_losses", lambda model, tree: right(model, tree) * 1.001)
-    assert "its gradient would differ" in reason(LlamaConfig(**SMALL, intermediate_size=48))
+    assert "its gradient would differ" in reason(LlamaConfig(**MLP))
