@@ -31,6 +31,7 @@ def train(
     eval_steps: int = typer.Option(None, "--eval-steps", help="Steps between held-out losses."),
     save_steps: int = typer.Option(None, "--save-steps", help="Steps between checkpoints."),
     batching: str = typer.Option(None, "--batching", help="tree or padded."),
+    max_tokens_per_pass: int = typer.Option(None, "--max-tokens-per-pass", help="Split steps with more tokens."),
     precision: str = typer.Option(None, "--precision", help="auto, float32 or bfloat16."),
     seed: int = typer.Option(None, "--seed", help="Seed of weights, order and prefix draws."),
     run: str = typer.Option(None, "--run", help="Name of the run; made of date and preset if left out."),
@@ -59,6 +60,7 @@ def train(
         "eval_steps": eval_steps,
         "save_steps": save_steps,
         "batching": batching,
+        "max_tokens_per_pass": max_tokens_per_pass,
         "precision": precision,
         "seed": seed,
     }

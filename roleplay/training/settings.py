@@ -55,6 +55,8 @@ class Settings(BaseModel):
     """Of initial weights, order and prefix draws."""
     batching: Literal["tree", "padded"] = "tree"
     """`tree` computes once what samples of a step begin with, `padded` for each of them; the gradient is the same."""
+    max_tokens_per_pass: Annotated[int, Field(ge=16)] | None = None
+    """Tokens that go through the model at once with `tree`; a step with more is split, at the same gradient."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; `auto` is bfloat16 where the machine has it in hardware."""
 

@@ -1,5 +1,6 @@
 """`transformers.Trainer`, subclassed at its seams: order, held-out loss, checkpoints that are whole or absent."""
 
+import functools
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from transformers import Trainer
 
 from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
-from roleplay.dataset.tree import TokenTree, build_tree
+from roleplay.dataset.tree import TokenTree, build_tree, split_step
 from roleplay.errors import RunError
 from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses, tree_losses
 from roleplay.paths import storing
@@ -54,13 +55,18 @@ class PersonaTrainer(Trainer):
         heldout: Sequence[Sample],
         pad: int,
         decisions: Decisions,
+        max_tokens_per_pass: int | None,
         save_best: Callable[[], None],
         **options: Any,
     ) -> None:
         super().__init__(
             train_dataset=EpochRows(corpus),
             eval_dataset=list(heldout) or None,
-            data_collator=_as_tree if decisions.batching == "tree" else lambda samples: pad_right(samples, pad),
+            data_collator=(
+                functools.partial(_as_trees, limit=max_tokens_per_pass)
+                if decisions.batching == "tree"
+                else functools.partial(pad_right, pad=pad)
+            ),
             **options,
         )
         self.heldout, self.pad, self.decisions, self.save_best = heldout, pad, decisions, save_best
@@ -93,17 +99,32 @@ class PersonaTrainer(Trainer):
         self._tr_loss += untold["loss"]
         self._globalstep_last_logged = untold["since"]
 
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """A whole optimizer step where it comes as trees: a pass for each, one loss for all."""
+        if "trees" not in inputs:
+            padded: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            return padded
+        model.train()
+        trees: list[TokenTree] = inputs["trees"]
+        count = sum(int(tree.times.sum()) for tree in trees)
+        losses = []
+        for tree in trees:
+            with self.compute_loss_context_manager():
+                loss = tree_losses(model, tree).sum() / count
+            self.accelerator.backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, Any],
+        inputs: dict[str, torch.Tensor],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
-        if "tree" in inputs:
-            tree: TokenTree = inputs["tree"]
-            return tree_losses(self.model, tree).sum() / int(tree.times.sum())
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
         return token_losses(self.model, inputs).sum() / count
 
@@ -161,9 +182,12 @@ class PersonaTrainer(Trainer):
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _as_tree(samples: Sequence[Sample]) -> dict[str, Any]:
-    tree = build_tree([sample.ids for sample in samples], [sample.trained for sample in samples])
-    return {"input_ids": torch.from_numpy(tree.ids)[None], "tree": tree}
+def _as_trees(samples: Sequence[Sample], limit: int | None) -> dict[str, Any]:
+    """The samples of an optimizer step as trees of at most `limit` tokens each."""
+    ids, trained = [sample.ids for sample in samples], [sample.trained for sample in samples]
+    groups = [range(len(samples))] if limit is None else split_step(ids, limit)
+    trees = [build_tree([ids[i] for i in group], [trained[i] for i in group]) for group in groups]
+    return {"input_ids": torch.from_numpy(trees[0].ids)[None], "trees": trees}
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -160,6 +160,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
         heldout=heldout,
         pad=int(job.base.tokenizer.pad_token_id),
         decisions=job.config.decisions,
+        max_tokens_per_pass=job.config.settings.max_tokens_per_pass,
         save_best=lambda: _save(job, trainer, "best", trainer.state.best_metric),
         callbacks=[MetricsFile(run.metrics, resumed_step), Watch(report), interrupt],
     )

@@ -21,7 +21,7 @@ from transformers import (
 from roleplay.dataset.sample import Sample
 from roleplay.models.adapter import attach_new
 from roleplay.paths import Home
-from roleplay.training import batching
+from roleplay.training import batching, trainer
 from roleplay.training.batching import why_not_tree
 from roleplay.training.run import Run
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome, resume_pell, run_pell
@@ -48,6 +48,18 @@ def test_a_run_on_trees_ends_where_padded_rows_end(tmp_path: Path, card: Path) -
     weights = [load_file(run.adapter("last") / "adapter_model.safetensors") for run in (tree, padded)]
     for name, one in weights[0].items():
         torch.testing.assert_close(one, weights[1][name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_in_several_passes_is_the_same_step(tmp_path: Path, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    losses_of = trainer.tree_losses
+    monkeypatch.setattr(
+        trainer, "tree_losses", lambda model, tree: passes.append(len(tree.ids)) or losses_of(model, tree)
+    )
+    home = Home(tmp_path / "home")
+    whole, split = (run_pell(home, card, str(limit), max_tokens_per_pass=limit, **EXACT) for limit in (None, 60))
+    assert len(passes) > 2 * EXACT["max_steps"]
+    assert losses(split) == pytest.approx(losses(whole), rel=1e-4)
 
 
 @pytest.mark.parametrize("stop", [interrupt_at(7), crash_at(7)])

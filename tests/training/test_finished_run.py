@@ -69,7 +69,14 @@ def test_the_configuration_says_all_that_decides_the_result(finished: Finished, 
     assert value["preset"] == "founding"
     assert value["card"] == fingerprint(finished.card.read_bytes())
     assert value["dataset"] == corpus.fingerprint
-    assert value["decisions"] == {"device": "cpu", "precision": "float32", "threads": 1, "attention": "eager"}
+    assert value["decisions"] == {
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 1,
+        "attention": "eager",
+        "batching": "padded",
+        "batching_because": "with dropout every pass is another",
+    }
     assert value["targets"] == "q_proj, k_proj, v_proj of all 2 layers (6 modules)"
     assert value["environment"].keys() == {"python", "torch", "transformers", "peft", "accelerate"}
 
