@@ -40,13 +40,14 @@ def test_json_is_the_summary_and_nothing_else(trained: Trained) -> None:
 
 def test_talk_goes_to_stderr_and_names_what_is_trained(trained: Trained, tiny_base: Path) -> None:
     lines = trained.outcome.err.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         f"loading {tiny_base}, building the dataset of pell …",
         "adapter on q_proj, k_proj, v_proj of all 2 layers (6 modules); 6,144 parameters",
         "founding: 100 epochs, 2 x 2 samples a step, lr 0.005, rank 16, float32 on cpu",
+        "samples are padded, not computed as a tree: with dropout every pass is another",
     ]
-    steps = [int(match[1]) for line in lines[3:] if (match := re.match(r"step (\d+)/30  ", line))]
-    assert len(steps) == len(lines) - 3
+    steps = [int(match[1]) for line in lines[4:] if (match := re.match(r"step (\d+)/30  ", line))]
+    assert len(steps) == len(lines) - 4
     assert steps == sorted(set(steps))
     assert 10 < len(steps) <= 21
 
