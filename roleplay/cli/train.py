@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     name: str = typer.Argument(help="Name of a character, or a card's path."),
     preset: str = typer.Option(None, "--preset", help="founding, pocket or quick."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
@@ -43,32 +44,13 @@ def train(
 
     Ctrl-C saves and stops; --resume goes on.
     """
-    typed: dict[str, Any] = {
-        "epochs": epochs,
-        "max_steps": max_steps,
-        "learning_rate": learning_rate,
-        "rank": rank,
-        "alpha": alpha,
-        "dropout": dropout,
-        "batch_size": batch_size,
-        "grad_accum": grad_accum,
-        "scheduler": scheduler,
-        "warmup_steps": warmup_steps,
-        "weight_decay": weight_decay,
-        "max_length": max_length,
-        "logging_steps": logging_steps,
-        "eval_steps": eval_steps,
-        "save_steps": save_steps,
-        "batching": batching,
-        "max_tokens_per_pass": max_tokens_per_pass,
-        "precision": precision,
-        "seed": seed,
-    }
     from roleplay.cards.find import open_card
     from roleplay.paths import find_home
+    from roleplay.training.settings import Settings
     from roleplay.training.start import Start, plan_new, plan_resume
 
     home = find_home()
+    typed = {key: context.params[key] for key in Settings.model_fields if key in context.params}
     start = Start(open_card(name, home), base, preset, typed, run, trust_remote_code)
     plan = plan_resume(home, start) if resume else plan_new(home, start)
     summary = run_plan(plan, start, resume=resume)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from roleplay.dataset.sample import Sample
+
 Indices = NDArray[np.int64]
 
 
@@ -66,9 +68,10 @@ def build_tree(sequences: Sequence[Sequence[int]], trained: Sequence[Sequence[bo
         sequence = sequences[i]
         if not len(sequence):
             raise ValueError(f"sample {i} is empty; leave it out")
-        for node in path[common_length(former, sequence) :]:
+        shared = common_length(former, sequence)
+        for node in path[shared:]:
             end[node] = len(ids)
-        del path[common_length(former, sequence) :]
+        del path[shared:]
         for token in sequence[len(path) :]:
             node = len(ids)
             if path:
@@ -94,6 +97,11 @@ def build_tree(sequences: Sequence[Sequence[int]], trained: Sequence[Sequence[bo
         labels=_array([ids[node] for node in nodes]),
         times=_array([times[node] for node in nodes]),
     )
+
+
+def tree_of(samples: Sequence[Sample]) -> TokenTree:
+    """Rendered samples as one tree."""
+    return build_tree([sample.ids for sample in samples], [sample.trained for sample in samples])
 
 
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ tree at hand comes as the keyword argument `tree` of the model's forward pass.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class TreePlan:
     """Every segment once."""
     longest: int
     """Tokens of the longest sample."""
-    calls: int = field(default=0)
+    calls: int = 0
     """Attention layers that have used the plan."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from roleplay.dataset.sample import Sample
-from roleplay.dataset.tree import build_tree
+from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.models.tree_attention import Unfit
 from roleplay.text import one_line
@@ -32,7 +32,7 @@ def why_not_tree(tuned: Any, samples: Sequence[Sample], *, pad: int, precision: 
 
     def tree() -> torch.Tensor:
         tuned.set_attn_implementation(TREE)
-        return tree_losses(tuned, build_tree([s.ids for s in samples], [s.trained for s in samples])).sum()
+        return tree_losses(tuned, tree_of(samples)).sum()
 
     tuned.train()
     try:

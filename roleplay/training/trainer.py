@@ -15,7 +15,7 @@ from transformers import Trainer
 
 from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
-from roleplay.dataset.tree import TokenTree, build_tree, split_step
+from roleplay.dataset.tree import TokenTree, split_step, tree_of
 from roleplay.errors import RunError
 from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses, tree_losses
 from roleplay.paths import storing
@@ -184,9 +184,8 @@ class PersonaTrainer(Trainer):
 
 def _as_trees(samples: Sequence[Sample], limit: int | None) -> dict[str, Any]:
     """The samples of an optimizer step as trees of at most `limit` tokens each."""
-    ids, trained = [sample.ids for sample in samples], [sample.trained for sample in samples]
-    groups = [range(len(samples))] if limit is None else split_step(ids, limit)
-    trees = [build_tree([ids[i] for i in group], [trained[i] for i in group]) for group in groups]
+    groups = [range(len(samples))] if limit is None else split_step([sample.ids for sample in samples], limit)
+    trees = [tree_of([samples[i] for i in group]) for group in groups]
     return {"input_ids": torch.from_numpy(trees[0].ids)[None], "trees": trees}
 
 

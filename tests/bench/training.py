@@ -10,7 +10,7 @@ import torch
 
 from roleplay.cards.find import open_card
 from roleplay.dataset.sample import Sample
-from roleplay.dataset.tree import build_tree
+from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.paths import Home
 from roleplay.training.batching import TREE
@@ -33,7 +33,7 @@ def steps_as_trees_against_padded_rows() -> None:
 
     def tree(batch: Sequence[Sample]) -> None:
         job.tuned.set_attn_implementation(TREE)
-        tree_losses(job.tuned, build_tree([s.ids for s in batch], [s.trained for s in batch])).sum().backward()
+        tree_losses(job.tuned, tree_of(batch)).sum().backward()
 
     def padded(batch: Sequence[Sample]) -> None:
         job.tuned.set_attn_implementation(job.config.decisions.attention)
