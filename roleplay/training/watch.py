@@ -101,22 +101,25 @@ class Watch(TrainerCallback):
 
 
 class Interrupt(TrainerCallback):
-    """Ctrl-C saves after the running step and stops; a second one stops at once."""
+    """Ctrl-C or SIGTERM saves after the running step and stops; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.asked = False
-        self._former: Any = None
+        self._pressed = False
+        self._former: dict[signal.Signals, Any] = {}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Listen for SIGINT, in the main thread only."""
+        """Listen for both signals, in the main thread only."""
         if threading.current_thread() is threading.main_thread():
-            self._former = signal.signal(signal.SIGINT, self._note)
+            self._former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        # A launcher passes Ctrl-C on as SIGTERM: that is the same wish, not a second one.
+        if number == signal.SIGINT and self._pressed:
             raise KeyboardInterrupt
+        self._pressed |= number == signal.SIGINT
         self.asked = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -125,7 +128,7 @@ class Interrupt(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
     def release(self) -> None:
-        """Give SIGINT back."""
-        if self._former is not None:
-            signal.signal(signal.SIGINT, self._former)
-            self._former = None
+        """Give the signals back."""
+        for number, former in self._former.items():
+            signal.signal(number, former)
+        self._former = {}

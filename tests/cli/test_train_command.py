@@ -158,14 +158,17 @@ def wait_for(path: Path, process: Any) -> None:
         time.sleep(0.002)
 
 
-def test_ctrl_c_saves_ends_with_130_and_names_the_way_on(pell: Path, home: Home, trained: Trained) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_ends_with_130_and_names_the_way_on(
+    pell: Path, home: Home, trained: Trained, number: signal.Signals
+) -> None:
     with spawn("train", "pell", *SHORT, "--run", "whole") as process:
         seen = ""
         while "step 3/30" not in seen:
             line = process.stderr.readline()
             assert line, f"ended too early: {seen}"
             seen += line
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate()
     step = int(re.search(r"stopped at step (\d+); 'roleplay train pell --resume' goes on from there\n$", err)[1])
     assert process.returncode == 130

@@ -138,6 +138,7 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
     interrupt.on_train_begin(None, TrainerState(), TrainerControl())  # type: ignore[arg-type]
     try:
         signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     finally:
@@ -145,8 +146,8 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 
 
 @pytest.mark.parametrize("report", [interrupt_at(1), crash_at(1)])
-def test_sigint_is_given_back_however_training_ends(tmp_path: Path, card: Path, report: Any) -> None:
-    before = signal.getsignal(signal.SIGINT)
+def test_signals_are_given_back_however_training_ends(tmp_path: Path, card: Path, report: Any) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with contextlib.suppress(Crash):
         run_pell(Home(tmp_path / "home"), card, "run", report)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
