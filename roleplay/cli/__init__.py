@@ -6,7 +6,7 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, data, demo, locate, train
+from roleplay.cli import cards, chat, data, demo, locate, runs, train
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(cards.app, name="cards")
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
 app.command("demo")(demo.demo)

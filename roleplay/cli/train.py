@@ -19,6 +19,8 @@ def train(
     epochs: float = typer.Option(None, "--epochs", help="Passes over the dataset."),
     max_steps: int = typer.Option(None, "--max-steps", help="Optimizer steps in all."),
     learning_rate: float = typer.Option(None, "--lr", "--learning-rate", help="Peak learning rate."),
+    loraplus_lr_ratio: float = typer.Option(None, "--loraplus-lr-ratio", help="LoRA+: rate of B over that of A."),
+    adam_beta2: float = typer.Option(None, "--adam-beta2", help="Decay of AdamW's second moment."),
     rank: int = typer.Option(None, "--rank", help="Rank of the LoRA matrices."),
     alpha: float = typer.Option(None, "--alpha", help="LoRA scale is alpha / rank."),
     dropout: float = typer.Option(None, "--dropout", help="LoRA dropout."),
@@ -42,7 +44,7 @@ def train(
 ) -> None:
     """Build the dataset, tune q, k and v of every layer, keep the best and the last adapter.
 
-    Ctrl-C saves and stops; --resume goes on.
+    Ctrl-C or SIGTERM saves and stops; --resume goes on.
     """
     from roleplay.cards.find import open_card
     from roleplay.paths import find_home

@@ -142,6 +142,17 @@ class Run:
         value: dict[str, Any] = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
         return value
 
+    @property
+    def state(self) -> str:
+        """`finished`, `training` while a process holds the folder, else `stopped`."""
+        if self.finished:
+            return "finished"
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                return "stopped"
+        except Timeout:
+            return "training"
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder against a second run. Raises RunError while another process has it."""
@@ -161,6 +172,18 @@ class Run:
             lock.release()
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a metrics file; a line cut off by a crash is skipped."""
+    entries: list[dict[str, Any]] = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+    return entries
+
+
 def runs_of(home: Home, character: str) -> list[Run]:
     """Runs of a character, the newest first."""
     folder = home.runs / character
@@ -168,6 +191,18 @@ def runs_of(home: Home, character: str) -> list[Run]:
         return []
     found = [Run(path) for path in folder.iterdir() if (path / "run.json").is_file()]
     return sorted(found, key=lambda run: (run.folder / "run.json").stat().st_mtime, reverse=True)
+
+
+def find_run(home: Home, character: str, name: str | None) -> Run:
+    """The run called `name`, else the newest one. Raises RunError where there is none."""
+    runs = runs_of(home, character)
+    for run in runs:
+        if name in (None, run.name):
+            return run
+    if not runs:
+        raise RunError(f"{one_line(character)} has no runs; 'roleplay train {one_line(character)}' makes one")
+    names = [run.name for run in runs]
+    raise RunError(f"there is no run '{one_line(name or '')}' of {character}; {did_you_mean(name or '', names)}")
 
 
 def new_run(home: Home, character: str, name: str | None, preset: str) -> Run:
@@ -191,15 +226,12 @@ def new_run(home: Home, character: str, name: str | None, preset: str) -> Run:
 
 def resumable_run(home: Home, character: str, name: str | None) -> Run:
     """The run to go on with: `name`, else the newest unfinished one. Raises RunError where there is none."""
-    runs = runs_of(home, character)
     if name is not None:
-        for run in runs:
-            if run.name == name:
-                if run.finished:
-                    raise RunError(f"the run {name} is finished; there is nothing to resume, start a new one")
-                return run
-        raise RunError(f"there is no run '{name}' of {character}; {did_you_mean(name, [r.name for r in runs])}")
-    unfinished = [run for run in runs if not run.finished]
+        run = find_run(home, character, name)
+        if run.finished:
+            raise RunError(f"the run {name} is finished; there is nothing to resume, start a new one")
+        return run
+    unfinished = [run for run in runs_of(home, character) if not run.finished]
     if not unfinished:
         raise RunError(f"{character} has no unfinished run to resume; leave --resume out to start one")
     return unfinished[0]

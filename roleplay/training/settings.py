@@ -29,6 +29,10 @@ class Settings(BaseModel):
     """Passes in one optimizer step."""
     learning_rate: Annotated[float, Field(gt=0)]
     """Peak learning rate of AdamW."""
+    loraplus_lr_ratio: Annotated[float, Field(ge=1)] = 1
+    """The B matrices of the LoRA learn this many times faster than the A matrices (LoRA+)."""
+    adam_beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """Decay of AdamW's second moment; a lower one slows down sooner where gradients grow."""
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"]
     """Shape of the learning rate, a name of transformers' schedulers."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0

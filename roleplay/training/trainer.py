@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer
 
@@ -21,6 +22,7 @@ from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, toke
 from roleplay.paths import storing
 from roleplay.training.batching import TREE
 from roleplay.training.run import Decisions
+from roleplay.training.settings import Settings
 
 _KEPT_CHECKPOINTS = 2
 _UNTOLD = "untold_loss.json"
@@ -48,6 +50,8 @@ class EpochRows(Dataset[Sample]):
 class PersonaTrainer(Trainer):
     """Trains the adapter on `corpus`; the best one by held-out loss goes to `save_best` as soon as it is known."""
 
+    optimizer: torch.optim.Optimizer | None
+
     def __init__(
         self,
         *,
@@ -55,7 +59,7 @@ class PersonaTrainer(Trainer):
         heldout: Sequence[Sample],
         pad: int,
         decisions: Decisions,
-        max_tokens_per_pass: int | None,
+        settings: Settings,
         save_best: Callable[[], None],
         **options: Any,
     ) -> None:
@@ -63,13 +67,14 @@ class PersonaTrainer(Trainer):
             train_dataset=EpochRows(corpus),
             eval_dataset=list(heldout) or None,
             data_collator=(
-                functools.partial(_as_trees, limit=max_tokens_per_pass)
+                functools.partial(_as_trees, limit=settings.max_tokens_per_pass)
                 if decisions.batching == "tree"
                 else functools.partial(pad_right, pad=pad)
             ),
             **options,
         )
-        self.heldout, self.pad, self.decisions, self.save_best = heldout, pad, decisions, save_best
+        self.heldout, self.pad, self.save_best = heldout, pad, save_best
+        self.decisions, self.settings = decisions, settings
         self._attend()
         self._staging: str | None = None
         self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
@@ -98,6 +103,16 @@ class PersonaTrainer(Trainer):
         untold = json.loads((Path(str(checkpoint)) / _UNTOLD).read_text(encoding="utf-8"))
         self._tr_loss += untold["loss"]
         self._globalstep_last_logged = untold["since"]
+
+    def create_optimizer(self, *args: Any, **options: Any) -> torch.optim.Optimizer:
+        """AdamW; with LoRA+ (arXiv 2402.12354) its rate is that of the A matrices, the B matrices have a multiple."""
+        ratio = self.settings.loraplus_lr_ratio
+        if self.optimizer is None and ratio > 1:
+            kind, kinds = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            kinds["weight_decay"] = self.args.weight_decay
+            self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **kinds)
+        optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **options)
+        return optimizer
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

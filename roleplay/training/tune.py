@@ -24,10 +24,10 @@ from roleplay.paths import shown
 from roleplay.training.batching import why_not_tree
 from roleplay.training.picture import draw_losses
 from roleplay.training.proof import lane_bits
-from roleplay.training.run import Decisions, Run, RunConfig
+from roleplay.training.run import Decisions, Run, RunConfig, read_metrics
 from roleplay.training.settings import Resolved, Settings
 from roleplay.training.trainer import PersonaTrainer, checkpoints
-from roleplay.training.watch import Interrupt, MetricsFile, Reporter, Watch, read_metrics
+from roleplay.training.watch import Interrupt, MetricsFile, Reporter, Watch
 
 _SHORT = 512
 _LIBRARIES = ("torch", "transformers", "peft", "accelerate")
@@ -160,7 +160,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
         heldout=heldout,
         pad=int(job.base.tokenizer.pad_token_id),
         decisions=job.config.decisions,
-        max_tokens_per_pass=job.config.settings.max_tokens_per_pass,
+        settings=job.config.settings,
         save_best=lambda: _save(job, trainer, "best", trainer.state.best_metric),
         callbacks=[MetricsFile(run.metrics, resumed_step), Watch(report), interrupt],
     )
@@ -197,6 +197,7 @@ def _arguments(job: Job, has_heldout: bool, resumed_step: int) -> TrainingArgume
         per_device_train_batch_size=settings.batch_size * (settings.grad_accum if whole else 1),
         gradient_accumulation_steps=1 if whole else settings.grad_accum,
         learning_rate=settings.learning_rate,
+        adam_beta2=settings.adam_beta2,
         lr_scheduler_type=settings.scheduler,
         warmup_steps=settings.warmup_steps,
         weight_decay=settings.weight_decay,

@@ -12,6 +12,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from roleplay.paths import storing, write_file
+from roleplay.training.run import read_metrics
 
 Reporter = Callable[["Progress"], None]
 
@@ -51,18 +52,6 @@ class MetricsFile(TrainerCallback):
         entry = {"step": state.global_step, "epoch": round(state.epoch or 0, 4), **kwargs["logs"]}
         with storing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Every whole line of a metrics file; a line cut off by a crash is skipped."""
-    entries: list[dict[str, Any]] = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue
-    return entries
 
 
 class Watch(TrainerCallback):

@@ -44,6 +44,7 @@ def modules_of(*arguments: str) -> set[str]:
         (["--version"], HEAVY | {"pydantic", "textual", "rich"}),
         (["cards", "list"], HEAVY | {"textual", "rich", "numpy"}),
         (["locate"], HEAVY | {"textual", "rich"}),
+        (["runs", "list", "--json"], HEAVY | {"textual", "rich"}),
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(pell: Path, arguments: list[str], unwanted: set[str]) -> None:
@@ -57,7 +58,7 @@ def test_the_module_is_the_command(pell: Path) -> None:
     assert (done.status, done.out, done.err) == (0, f"{__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [[], ["cards"], ["data"]])
+@pytest.mark.parametrize("arguments", [[], ["cards"], ["data"], ["runs"]])
 def test_a_command_without_arguments_shows_its_help(arguments: list[str]) -> None:
     told = roleplay(*arguments)
     assert told.status in (0, 2)
@@ -65,7 +66,7 @@ def test_a_command_without_arguments_shows_its_help(arguments: list[str]) -> Non
     assert "Commands:" in told.out + told.err
 
 
-@pytest.mark.parametrize("command", ["cards", "chat", "data", "demo", "locate", "train"])
+@pytest.mark.parametrize("command", ["cards", "chat", "data", "demo", "locate", "runs", "train"])
 def test_every_command_has_help(command: str) -> None:
     told = roleplay(command, "--help")
     assert (told.status, told.err) == (0, "")

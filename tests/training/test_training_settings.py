@@ -91,6 +91,8 @@ def test_a_typed_value_beats_the_cards_which_beats_the_presets(card_with: Callab
         "max_grad_norm": "default",
         "max_length": "default",
         "seed": "default",
+        "loraplus_lr_ratio": "default",
+        "adam_beta2": "default",
         "batching": "default",
         "max_tokens_per_pass": "default",
         "precision": "default",

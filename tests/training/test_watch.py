@@ -14,7 +14,8 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from roleplay.errors import StorageError
 from roleplay.paths import Home
 from roleplay.training.picture import draw_losses
-from roleplay.training.watch import Interrupt, MetricsFile, Watch, read_metrics
+from roleplay.training.run import read_metrics
+from roleplay.training.watch import Interrupt, MetricsFile, Watch
 from tests.training.pell import Crash, crash_at, interrupt_at, run_pell
 
 

@@ -1,0 +1,137 @@
+"""`roleplay runs`: list, show, draw and remove trainings."""
+
+from typing import Any
+
+import typer
+
+from roleplay.cli.output import emit, emit_json, emit_painted, say
+
+app = typer.Typer(help="List, show, draw and remove trainings.", no_args_is_help=True, rich_markup_mode=None)
+
+_NAME = typer.Argument(help="Name of a character.")
+_RUN = typer.Argument(None, help="Name of a run; the newest if left out.")
+_STYLES = {"finished": "32", "stopped": "33", "training": "36", "damaged": "31"}
+
+
+@app.command("list")
+def list_runs(
+    name: str = typer.Argument(None, help="Name of a character; all characters if left out."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON array."),
+) -> None:
+    """List the runs of a character or of all, the newest first."""
+    from roleplay.errors import RunError
+    from roleplay.paths import find_home, shown
+    from roleplay.training.run import read_metrics, runs_of
+
+    home = find_home()
+    names = [name] if name else sorted(path.name for path in home.runs.iterdir()) if home.runs.is_dir() else []
+    rows: list[dict[str, Any]] = []
+    for character in names:
+        for run in runs_of(home, character):
+            metrics = read_metrics(run.metrics)
+            losses = [entry["eval_loss"] for entry in metrics if "eval_loss" in entry and entry["step"]]
+            row: dict[str, Any] = {
+                "character": character,
+                "run": run.name,
+                "state": run.state,
+                "preset": "",
+                "base": "",
+                "epochs": 0,
+            }
+            row |= {"steps": metrics[-1]["step"] if metrics else 0, "best_heldout_loss": min(losses, default=None)}
+            try:
+                config = run.read_config()
+                row |= {"preset": config.preset, "base": config.base.name, "epochs": config.settings.epochs}
+            except RunError:
+                row["state"] = "damaged"
+            rows.append(row)
+    if as_json:
+        emit_json(rows)
+        return
+    for row in rows:
+        best = "" if row["best_heldout_loss"] is None else f"  held-out {row['best_heldout_loss']:.3f}"
+        emit_painted(
+            [
+                (f"{row['character']:<12} {row['run']:<32} ", "1"),
+                (f"{row['state']:<9}", _STYLES[row["state"]]),
+                (f"{row['steps']:>6} steps on {row['base']}{best}", ""),
+            ]
+        )
+    if not rows:
+        say(f"no runs in {shown(home.runs)} yet; 'roleplay train {name or 'yui'}' makes one")
+
+
+@app.command("show")
+def show_run(
+    name: str = _NAME,
+    run: str = _RUN,
+    as_json: bool = typer.Option(False, "--json", help="Print configuration and summary as one JSON object."),
+) -> None:
+    """Show what decided a run and what came of it."""
+    from dataclasses import asdict
+
+    from roleplay.cli.train import emit_summary
+    from roleplay.paths import find_home, shown
+    from roleplay.training.run import find_run
+
+    found = find_run(find_home(), name, run)
+    config = found.read_config()
+    summary = found.read_summary() if found.finished else None
+    if as_json:
+        emit_json(asdict(config) | {"settings": config.settings.model_dump(), "state": found.state, "summary": summary})
+        return
+    emit_painted([(f"{name}/{found.name}", "1"), (f"  {found.state}  {shown(found.folder)}", "2")])
+    revision = f"@{config.base.revision}" if config.base.revision else ""
+    emit(f"{config.base.name}{revision}, adapter on {config.targets}")
+    decided = config.decisions
+    because = f" ({decided.batching_because})" if decided.batching_because else ""
+    emit(f"{decided.precision} on {decided.device}, {decided.threads} threads, batching {decided.batching}{because}")
+    for key, value in config.settings.model_dump().items():
+        emit_painted([(f"  {key:<20} {value!s:<12}", ""), (config.sources.get(key, ""), "2")])
+    emit("  ".join(f"{library} {version}" for library, version in config.environment.items()))
+    if summary:
+        emit_summary(summary)
+    else:
+        say(f"'roleplay train {name} --resume --run {found.name}' goes on")
+
+
+@app.command("plot")
+def plot_run(name: str = _NAME, run: str = _RUN) -> None:
+    """Draw the losses of a run anew, while it trains too; prints the picture's path."""
+    from roleplay.errors import RunError
+    from roleplay.paths import find_home, shown
+    from roleplay.training.picture import draw_losses
+    from roleplay.training.run import find_run, read_metrics
+
+    found = find_run(find_home(), name, run)
+    metrics = read_metrics(found.metrics)
+    if not metrics:
+        raise RunError(f"{shown(found.metrics)} holds no losses yet; wait for the first log entry")
+    draw_losses(metrics, f"{name}: {found.name}", found.picture)
+    emit(shown(found.picture))
+
+
+@app.command("rm")
+def remove_runs(
+    name: str = _NAME,
+    runs: list[str] = typer.Argument(help="Names of runs."),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask."),
+) -> None:
+    """Remove runs with their adapters and checkpoints; all of them, or, where a name is wrong, none."""
+    import shutil
+    import sys
+
+    from roleplay.errors import UsageError
+    from roleplay.paths import find_home, shown, storing
+    from roleplay.training.run import find_run
+
+    home = find_home()
+    found = {run: find_run(home, name, run) for run in runs}
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("removing cannot be undone, and nobody can be asked here; add --yes")
+        typer.confirm(f"remove {', '.join(found)} of {name}, adapters included?", abort=True, err=True)
+    for run in found.values():
+        with run.locked(), storing(run.folder):
+            shutil.rmtree(run.folder)
+        emit(shown(run.folder))
