@@ -4,17 +4,30 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from roleplay.cli.output import emit, emit_json, say
+from roleplay.cli.output import emit, emit_json, emit_painted, say
 
 if TYPE_CHECKING:
     from roleplay.training.start import Plan, Start
     from roleplay.training.tune import Job
 
 
+def _list_presets(wanted: bool) -> None:
+    if wanted:
+        from roleplay.training.settings import load_presets
+
+        for name, values in load_presets().items():
+            emit_painted([(f"{name:<10}", "1"), (f" {values.pop('about')}", "")])
+            emit_painted([(" " * 11 + ", ".join(f"{key} {value}" for key, value in values.items()), "2")])
+        raise typer.Exit
+
+
 def train(
     context: typer.Context,
     name: str = typer.Argument(help="Name of a character, or a card's path."),
     preset: str = typer.Option(None, "--preset", help="founding, pocket or quick."),
+    list_presets: bool = typer.Option(
+        False, "--list-presets", callback=_list_presets, is_eager=True, help="Say what each preset is for and sets."
+    ),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     epochs: float = typer.Option(None, "--epochs", help="Passes over the dataset."),
     max_steps: int = typer.Option(None, "--max-steps", help="Optimizer steps in all."),

@@ -69,6 +69,15 @@ def test_a_run_too_short_to_log_a_loss_ends_well(pell: Path) -> None:
     assert re.match(r"1 steps in \d+ s, held-out \d+\.\d{3} at step 1\n", told.out)
 
 
+def test_presets_are_listed_with_what_they_are_for(home: Home) -> None:
+    listed = roleplay("train", "--list-presets")
+    assert (listed.status, listed.err) == (0, "")
+    lines = listed.out.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(load_presets())
+    assert lines[0] == f"founding   {load_presets()['founding']['about']}"
+    assert "rank 8, alpha 16" in lines[1]
+
+
 def test_the_cards_training_block_is_obeyed_unless_typed(pell: Path, home: Home) -> None:
     pell.write_text(pell.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, precision: float32}\n")
     assert roleplay("train", "pell", "--rank", 2).status == 0
