@@ -52,6 +52,7 @@ def train(
     seed: int = typer.Option(None, "--seed", help="Seed of weights, order and prefix draws."),
     run: str = typer.Option(None, "--run", help="Name of the run; made of date and preset if left out."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the newest unfinished run, or with --run."),
+    plan: bool = typer.Option(False, "--plan", help="Tell samples, steps, memory and time; train and write nothing."),
     trust_remote_code: bool = typer.Option(False, "--trust-remote-code", help="Let the base's own code run."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as one JSON object."),
 ) -> None:
@@ -60,6 +61,7 @@ def train(
     Ctrl-C or SIGTERM saves and stops; --resume goes on.
     """
     from roleplay.cards.find import open_card
+    from roleplay.errors import UsageError
     from roleplay.paths import find_home
     from roleplay.training.settings import Settings
     from roleplay.training.start import Start, plan_new, plan_resume
@@ -67,8 +69,12 @@ def train(
     home = find_home()
     typed = {key: context.params[key] for key in Settings.model_fields if key in context.params}
     start = Start(open_card(name, home), base, preset, typed, run, trust_remote_code)
-    plan = plan_resume(home, start) if resume else plan_new(home, start)
-    summary = run_plan(plan, start, resume=resume)
+    if plan:
+        if resume:
+            raise UsageError("--plan is about a new run; leave --resume out")
+        emit_forecast(start, plan_new(home, start), as_json=as_json)
+        return
+    summary = run_plan(plan_resume(home, start) if resume else plan_new(home, start), start, resume=resume)
     if as_json:
         emit_json(summary)
     else:
@@ -100,6 +106,39 @@ def tune(job: "Job", *, resume: bool) -> dict[str, Any]:
     )
     with Bar() as bar:
         return train_job(job, resume=resume, report=bar.report, say=say)
+
+
+def emit_forecast(start: "Start", plan: "Plan", *, as_json: bool) -> None:
+    """What the run would be, after a few timed steps."""
+    from dataclasses import asdict
+
+    from roleplay.training.forecast import forecast
+    from roleplay.training.start import load
+
+    say(f"loading {plan.base or 'pocket'}, taking a few steps of {start.card_file.card.name} to throw away …")
+    told = forecast(load(plan, start))
+    if as_json:
+        emit_json(asdict(told))
+        return
+    counts, memory = told.counts, told.memory
+    emit(f"{told.character} on {told.base}, preset {told.preset}, {told.precision} on {told.device}")
+    mix = ", ".join(f"{part.samples} {part.kind}" for part in counts.corpora)
+    emit(f"samples  {counts.samples} an epoch ({mix}), {counts.heldout_samples} held out, {counts.tokens:,} tokens")
+    emit(
+        f"limit    {counts.dropped} dropped, {counts.cut} cut, {counts.end_lost} end-lost; the longest has "
+        f"{counts.longest} of {counts.limit} tokens"
+    )
+    saving = f"{told.tree_tokens:,.0f} tokens as a tree, {told.padded_tokens:,.0f} padded"
+    because = f" ({told.batching_because})" if told.batching_because else ""
+    emit(f"step     {told.samples_per_step} samples: {saving}; computed {told.batching}{because}")
+    emit(f"adapter  {told.targets}, {told.parameters:,} parameters")
+    parts = {"base": memory.base, "adapter": memory.adapter, "gradients": memory.gradients, "AdamW": memory.optimizer}
+    listed = ", ".join(f"{name} {size / 1e6:,.1f}" for name, size in parts.items())
+    emit(f"memory   {listed}; peak with everything else {memory.peak / 1e6:,.0f} (MB)")
+    emit(
+        f"time     {told.steps:,} steps of {told.seconds_per_step:.2f} s: {told.seconds / 60:,.0f} minutes, "
+        "held-out losses not counted"
+    )
 
 
 def emit_summary(summary: dict[str, Any]) -> None:

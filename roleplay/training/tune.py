@@ -9,12 +9,13 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from transformers import TrainingArguments, set_seed
+from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from roleplay.cards.load import CardFile
 from roleplay.dataset.build import Corpus, build_corpus
 from roleplay.dataset.render import make_renderer
+from roleplay.dataset.sample import Sample
 from roleplay.errors import RunError
 from roleplay.models.adapter import adapter_parameters, attach_new, load_adapter, save_adapter
 from roleplay.models.base import Base, best_device, load_base, load_context, load_tokenizer
@@ -131,11 +132,17 @@ def _refuse_changes(run: Run, former: RunConfig, now: RunConfig) -> None:
         )
 
 
+def steps_of(settings: Settings, corpus: Corpus) -> int:
+    """Optimizer steps of a whole run."""
+    return settings.max_steps or math.ceil(settings.epochs * _steps_per_epoch(settings, corpus))
+
+
 def _epochs(settings: Settings, corpus: Corpus) -> float:
-    if settings.max_steps is None:
-        return settings.epochs
-    rows = len(corpus.epoch(0))
-    return settings.max_steps / max(1, math.ceil(rows / (settings.batch_size * settings.grad_accum)))
+    return settings.max_steps / _steps_per_epoch(settings, corpus) if settings.max_steps else settings.epochs
+
+
+def _steps_per_epoch(settings: Settings, corpus: Corpus) -> int:
+    return max(1, math.ceil(len(corpus.epoch(0)) / (settings.batch_size * settings.grad_accum)))
 
 
 def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None]) -> dict[str, Any]:
@@ -153,19 +160,13 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     job.run.write_config(job.config, job.card_file.path.read_text(encoding="utf-8"))
     heldout = [job.corpus.sample(row) for row in job.corpus.heldout()]
     interrupt = Interrupt()
-    trainer = PersonaTrainer(
-        model=job.tuned,
-        args=_arguments(job, bool(heldout), resumed_step),
-        corpus=job.corpus,
+    trainer = make_trainer(
+        job,
         heldout=heldout,
-        pad=int(job.base.tokenizer.pad_token_id),
-        decisions=job.config.decisions,
-        settings=job.config.settings,
+        resumed_step=resumed_step,
         save_best=lambda: _save(job, trainer, "best", trainer.state.best_metric),
         callbacks=[MetricsFile(run.metrics, resumed_step), Watch(report), interrupt],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
     began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
@@ -185,6 +186,31 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     summary = _summary(job, trainer, time.monotonic() - began)
     run.write_summary(summary)
     return summary
+
+
+def make_trainer(
+    job: Job,
+    *,
+    heldout: Sequence[Sample],
+    resumed_step: int,
+    save_best: Callable[[], None],
+    callbacks: list[TrainerCallback],
+) -> PersonaTrainer:
+    """The Trainer of a job; whatever it has to tell goes to `callbacks`."""
+    trainer = PersonaTrainer(
+        model=job.tuned,
+        args=_arguments(job, bool(heldout), resumed_step),
+        corpus=job.corpus,
+        heldout=heldout,
+        pad=int(job.base.tokenizer.pad_token_id),
+        decisions=job.config.decisions,
+        settings=job.config.settings,
+        save_best=save_best,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
 
 
 def _arguments(job: Job, has_heldout: bool, resumed_step: int) -> TrainingArguments:

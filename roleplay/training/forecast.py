@@ -1,0 +1,129 @@
+"""What a run will cost, before it is begun: a few real steps are taken, and thrown away."""
+
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from roleplay.dataset.counts import Counts, count
+from roleplay.dataset.tree import tree_of
+from roleplay.training.run import Run
+from roleplay.training.tune import Job, make_trainer, steps_of
+from roleplay.training.watch import Progress, Watch
+
+_TIMED = 4
+_BEYOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes."""
+
+    base: int
+    """Weights and buffers of the base."""
+    adapter: int
+    """Weights of the adapter."""
+    gradients: int
+    """Of the adapter's weights."""
+    optimizer: int
+    """AdamW's two moments of them."""
+    peak: int
+    """Highest so far: of this process with its libraries on a CPU, of torch's tensors on a GPU."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A run as it would be."""
+
+    character: str
+    """Name of the card."""
+    preset: str
+    """Preset underneath the settings."""
+    base: str
+    """Name of the base."""
+    targets: str
+    """Where the adapter sits."""
+    parameters: int
+    """Trained parameters."""
+    counts: Counts
+    """Samples and tokens by corpus, and what the limit cost."""
+    samples_per_step: int
+    """Samples of an optimizer step."""
+    steps: int
+    """Optimizer steps in all."""
+    tree_tokens: float
+    """Tokens of an optimizer step as trees, mean over the first epoch."""
+    padded_tokens: float
+    """The same in padded rows."""
+    batching: str
+    """`tree` or `padded`."""
+    batching_because: str
+    """Why samples are padded though trees were asked for; else empty."""
+    precision: str
+    """Of matrix products."""
+    device: str
+    """`cpu` or `cuda`."""
+    memory: Memory
+    """What the run needs."""
+    seconds_per_step: float
+    """Mean of the timed steps, without held-out losses and checkpoints."""
+    seconds: float
+    """All steps at that speed."""
+
+
+def forecast(job: Job) -> Forecast:
+    """Take a few steps of `job` in a folder that is thrown away, and measure. The adapter of `job` is changed by it."""
+    settings, decisions = job.config.settings, job.config.decisions
+    rows = [job.corpus.sample(row) for row in job.corpus.epoch(0)]
+    size = settings.batch_size * settings.grad_accum
+    steps = [rows[i : i + size] for i in range(0, len(rows), size)]
+    passes = [rows[i : i + settings.batch_size] for i in range(0, len(rows), settings.batch_size)]
+    seconds = _time_steps(job)
+    trained = [weight for weight in job.tuned.parameters() if weight.requires_grad]
+    adapter = sum(weight.nbytes for weight in trained)
+    frozen = sum(part.nbytes for part in (*job.tuned.parameters(), *job.tuned.buffers())) - adapter
+    return Forecast(
+        character=job.config.character,
+        preset=job.config.preset,
+        base=job.config.base.name,
+        targets=job.config.targets,
+        parameters=job.parameters,
+        counts=count(job.corpus),
+        samples_per_step=size,
+        steps=steps_of(settings, job.corpus),
+        tree_tokens=sum(len(tree_of(step).ids) for step in steps) / len(steps),
+        padded_tokens=sum(len(part) * max(len(row.ids) for row in part) for part in passes) / len(steps),
+        batching=decisions.batching,
+        batching_because=decisions.batching_because,
+        precision=decisions.precision,
+        device=decisions.device,
+        memory=Memory(frozen, adapter, adapter, 2 * adapter, _peak(decisions.device)),
+        seconds_per_step=seconds,
+        seconds=seconds * steps_of(settings, job.corpus),
+    )
+
+
+def _time_steps(job: Job) -> float:
+    """Seconds a step, the first one left out: it warms up."""
+    moments: dict[int, float] = {}
+
+    def note(progress: Progress) -> None:
+        moments.setdefault(progress.step, progress.seconds)
+
+    short = {"max_steps": _TIMED + 1, "logging_steps": _BEYOND, "save_steps": _BEYOND, "eval_steps": _BEYOND}
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(job.config, settings=job.config.settings.model_copy(update=short))
+        trial = replace(job, run=Run(Path(folder)), config=config)
+        make_trainer(trial, heldout=[], resumed_step=0, save_best=lambda: None, callbacks=[Watch(note)]).train()
+    return (moments[_TIMED + 1] - moments[1]) / _TIMED
+
+
+def _peak(device: str) -> int:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    import resource
+
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024
