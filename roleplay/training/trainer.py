@@ -109,7 +109,7 @@ class PersonaTrainer(Trainer):
         ratio = self.settings.loraplus_lr_ratio
         if self.optimizer is None and ratio > 1:
             kind, kinds = self.get_optimizer_cls_and_kwargs(self.args, self.model)
-            kinds["weight_decay"] = self.args.weight_decay
+            kinds["loraplus_weight_decay"] = self.args.weight_decay
             self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **kinds)
         optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **options)
         return optimizer

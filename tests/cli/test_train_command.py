@@ -113,7 +113,7 @@ def test_wrong_usage_ends_with_2_before_anything_is_made(pell: Path, home: Home,
     ("flags", "told"),
     [
         (["--resume"], "pell has no unfinished run to resume"),
-        (["--resume", "--run", "x"], "there is no run 'x' of pell; there is none yet"),
+        (["--resume", "--run", "x"], "pell has no runs; 'roleplay train pell' makes one"),
         (["--run", "../x"], "'../x' is no name for a run"),
         (["--base", "./nowhere"], "there is no folder ./nowhere"),
     ],

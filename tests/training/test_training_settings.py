@@ -53,7 +53,7 @@ def test_a_preset_states_its_lora_and_leaves_nothing_required_out(
     assert {"rank", "alpha", "dropout"} <= preset.keys()
     resolved = resolve(card_with(""), "other", name, {})
     assert (resolved.settings.dropout, resolved.preset) == (0, name)
-    assert resolved.settings.warmup_steps == 0
+    assert resolved.settings.max_grad_norm == 1
     assert resolved.settings.max_steps is None
 
 
