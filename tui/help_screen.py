@@ -17,7 +17,7 @@ A switch works from your next message on; the margin of every reply names the pr
 The base is the model before it was tuned. Beside the character it answers the same messages, with the same prefixes; \
 the conversation goes on with the character's replies.
 
-Everything said is kept as it comes; nothing needs saving."""
+Everything said is kept as it comes; with --no-save nothing is."""
 
 
 class HelpScreen(ModalScreen[None]):
