@@ -32,7 +32,7 @@ class ChatApp(App[RoleplayError]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (8, "-low"), (20, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help", tooltip="What the keys do", priority=True),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; everything said is kept, unless --no-save", priority=True),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; all is kept, unless --no-save", priority=True),
     ]
 
     def __init__(self, lobby: Lobby, name: str | None = None, *, resume: bool = False) -> None:
