@@ -1,7 +1,5 @@
 """`roleplay runs`: list, show, draw and remove trainings."""
 
-from typing import Any
-
 import typer
 
 from roleplay.cli.output import emit, emit_json, emit_painted, say
@@ -19,32 +17,12 @@ def list_runs(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON array."),
 ) -> None:
     """List the runs of a character or of all, the newest first."""
-    from roleplay.errors import RunError
     from roleplay.paths import find_home, shown
-    from roleplay.training.run import read_metrics, runs_of
+    from roleplay.training.run import runs_of
 
     home = find_home()
     names = [name] if name else sorted(path.name for path in home.runs.iterdir()) if home.runs.is_dir() else []
-    rows: list[dict[str, Any]] = []
-    for character in names:
-        for run in runs_of(home, character):
-            metrics = read_metrics(run.metrics)
-            losses = [entry["eval_loss"] for entry in metrics if "eval_loss" in entry and entry["step"]]
-            row: dict[str, Any] = {
-                "character": character,
-                "run": run.name,
-                "state": run.state,
-                "preset": "",
-                "base": "",
-                "epochs": 0,
-            }
-            row |= {"steps": metrics[-1]["step"] if metrics else 0, "best_heldout_loss": min(losses, default=None)}
-            try:
-                config = run.read_config()
-                row |= {"preset": config.preset, "base": config.base.name, "epochs": config.settings.epochs}
-            except RunError:
-                row["state"] = "damaged"
-            rows.append(row)
+    rows = [run.row() for character in names for run in runs_of(home, character)]
     if as_json:
         emit_json(rows)
         return

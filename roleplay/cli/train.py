@@ -21,13 +21,16 @@ def _list_presets(wanted: bool) -> None:
         raise typer.Exit
 
 
+_LIST_PRESETS = typer.Option(
+    False, "--list-presets", callback=_list_presets, is_eager=True, help="Say what each preset is for and sets."
+)
+
+
 def train(
     context: typer.Context,
     name: str = typer.Argument(help="Name of a character, or a card's path."),
     preset: str = typer.Option(None, "--preset", help="founding, pocket or quick."),
-    list_presets: bool = typer.Option(
-        False, "--list-presets", callback=_list_presets, is_eager=True, help="Say what each preset is for and sets."
-    ),
+    list_presets: bool = _LIST_PRESETS,
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     epochs: float = typer.Option(None, "--epochs", help="Passes over the dataset."),
     max_steps: int = typer.Option(None, "--max-steps", help="Optimizer steps in all."),

@@ -153,6 +153,19 @@ class Run:
         except Timeout:
             return "training"
 
+    def row(self) -> dict[str, Any]:
+        """The run in a list: whose it is, its state (`damaged` too), how far it came and its best held-out loss."""
+        metrics = read_metrics(self.metrics)
+        losses = [entry["eval_loss"] for entry in metrics if "eval_loss" in entry and entry["step"]]
+        row: dict[str, Any] = {"character": self.folder.parent.name, "run": self.name, "state": self.state}
+        row |= {"preset": "", "base": "", "epochs": 0, "steps": metrics[-1]["step"] if metrics else 0}
+        row["best_heldout_loss"] = min(losses, default=None)
+        try:
+            config = self.read_config()
+        except RunError:
+            return row | {"state": "damaged"}
+        return row | {"preset": config.preset, "base": config.base.name, "epochs": config.settings.epochs}
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder against a second run. Raises RunError while another process has it."""
