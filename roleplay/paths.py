@@ -29,6 +29,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def token_cache(self) -> Path:
+        """Tokens of datasets that were rendered before; may be removed at any time."""
+        return self.root / "cache" / "tokens"
+
+    @property
     def chats(self) -> Path:
         """The SQLite file of all conversations."""
         return self.root / "chats.sqlite3"

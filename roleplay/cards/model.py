@@ -44,12 +44,12 @@ class Prefix(CardPart):
 
 
 class CorpusEntry(CardPart):
-    """A file of dialogues."""
+    """A file of dialogues, or of raw text."""
 
     path: Filled
     """Relative to the card's folder, or to `data/corpora/`."""
-    kind: Literal["desc", "dialogue", "general"]
-    """Who the character is, how it speaks, or ordinary talk trained without any prefix."""
+    kind: Literal["desc", "dialogue", "general", "text"]
+    """Who the character is, how it speaks, ordinary talk trained without any prefix, or raw text for --stage pt."""
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     """How often an epoch passes over it; 0.2 is a changing fifth of it."""
 

@@ -74,6 +74,7 @@ def check_cards(
 
     from roleplay.cards.find import find_cards, open_card
     from roleplay.cards.load import resolve_corpus
+    from roleplay.corpora.documents import read_documents
     from roleplay.corpora.native import read_native
     from roleplay.errors import Fault, FileFaults
     from roleplay.paths import find_home
@@ -89,7 +90,11 @@ def check_cards(
             continue
         for entry in card_file.card.corpora:
             try:
-                read_native(resolve_corpus(card_file.path, entry), allow_system=entry.kind == "general")
+                path = resolve_corpus(card_file.path, entry)
+                if entry.kind == "text":
+                    read_documents(path)
+                else:
+                    read_native(path, allow_system=entry.kind == "general")
             except FileFaults as error:
                 faults += error.faults
     if as_json:

@@ -42,7 +42,7 @@ def build(
         return
     for part in counts.corpora:
         emit(
-            f"{part.kind:<9} {part.dialogues:>5} dialogues {part.samples:>5} samples {part.heldout:>4} held out  "
+            f"{part.kind:<9} {part.dialogues:>5} dialogues {part.per_epoch:>5} samples {part.heldout:>4} held out  "
             f"{part.path}"
         )
     emit(

@@ -12,14 +12,14 @@ In JSON Lines an entry is one line: `[{"user": "在看什么？"}, {"char": "绘
 begin an entry with `system`.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from roleplay.corpora.jsonl import read_lines
 from roleplay.dialogue import Dialogue, Role, Turn
 from roleplay.errors import Fault, FileFaults
 from roleplay.paths import shown
-from roleplay.strictyaml import parse, read_utf8
+from roleplay.strictyaml import parse
 from roleplay.text import clean, did_you_mean, one_line
 
 ROLES: dict[str, Role] = {"system": "system", "user": "user", "char": "assistant"}
@@ -38,7 +38,7 @@ def read_native(path: Path, *, allow_system: bool = False) -> list[Dialogue]:
         raise FileFaults([Fault(shown(path), None, "", f"has the ending '{path.suffix}'", remedy)])
     dialogues: list[Dialogue] = []
     for number, (entry, lines) in enumerate(entries, 1):
-        found, turns = _entry_faults(shown(path), number, entry, lines, allow_system)
+        found, turns = entry_turns(shown(path), number, entry, lines, allow_system)
         faults += found
         if not found:
             dialogues.append(Dialogue(tuple(turns), f"{shown(path)}:{lines[0]}"))
@@ -67,24 +67,18 @@ def _yaml_entries(path: Path) -> list[Entry]:
 
 
 def _jsonl_entries(path: Path, faults: list[Fault]) -> list[Entry]:
-    entries: list[Entry] = []
-    for number, line in enumerate(read_utf8(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            # The decoder's own message counts lines within this line.
-            reason = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-            faults.append(Fault(shown(path), number, "", f"is not JSON: {reason}", "write one JSON value a line"))
-            continue
-        entries.append((entry, [number] * (1 + (len(entry) if isinstance(entry, list) else 0))))
-    return entries
+    return [(entry, lines_of(entry, number)) for number, entry in read_lines(path, faults)]
 
 
-def _entry_faults(
+def lines_of(entry: Any, line: int) -> list[int]:
+    """Lines of an entry and of its turns, where all of it is on one line."""
+    return [line] * (1 + (len(entry) if isinstance(entry, list) else 0))
+
+
+def entry_turns(
     file: str, number: int, entry: Any, lines: list[int], allow_system: bool
 ) -> tuple[list[Fault], list[Turn]]:
+    """Faults and turns of one entry, the `number`th of its file; `lines` are those of itself and of its turns."""
     faults: list[Fault] = []
     turns: list[Turn] = []
 

@@ -1,8 +1,9 @@
 """What a dataset holds, in numbers a person can check."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from roleplay.dataset.build import Corpus
+from roleplay.dataset.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -10,15 +11,19 @@ class CorpusCounts:
     """Numbers of one corpus."""
 
     path: str
-    """File."""
+    """File, or the label of what is replayed."""
     kind: str
-    """`desc`, `dialogue` or `general`."""
+    """`desc`, `dialogue`, `general` or `text`."""
     dialogues: int
-    """Entries, greetings included."""
+    """Entries: dialogues with the greetings, or documents."""
     samples: int
     """Trained sequences in a pass."""
     heldout: int
-    """Sequences held out."""
+    """Sequences held out and measured."""
+    weight: float
+    """Passes in an epoch."""
+    per_epoch: int
+    """Sequences that the first epoch takes of it, after its weight and the most samples of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Counts:
     """The same by corpus."""
 
 
-def count(corpus: Corpus) -> Counts:
+def count(corpus: Trainable[Any]) -> Counts:
     """Render the first epoch and count it."""
     samples = [corpus.sample(row) for row in corpus.epoch(0)]
     return Counts(
@@ -61,7 +66,9 @@ def count(corpus: Corpus) -> Counts:
         cut=sum(part.losses.cut for part in corpus.corpora),
         end_lost=sum(part.losses.end_lost for part in corpus.corpora),
         corpora=tuple(
-            CorpusCounts(part.path, part.kind, part.dialogues, len(part.train), len(part.heldout))
-            for part in corpus.corpora
+            CorpusCounts(
+                part.path, part.kind, part.dialogues, part.samples, part.heldout_samples, part.weight, per_epoch
+            )
+            for part, per_epoch in zip(corpus.corpora, corpus.mix(0), strict=True)
         ),
     )

@@ -1,14 +1,17 @@
 """The one rendering: messages → token ids, for training, evaluation and chat."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from roleplay.dataset.template import TemplateTraits, inspect_template, render_text, special_tokens
+from roleplay.dataset.template import TemplateTraits, asks_clock, inspect_template, render_text, special_tokens
 from roleplay.dialogue import Turn
+from roleplay.errors import BaseModelError
 
 _WORD_JOINER = "\u2060"
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,23 @@ class Renderer:
 
     def prompt_ids(self, messages: Sequence[Turn]) -> list[int]:
         """Ids of what chat sends before an answer: the messages and the opening of the assistant's turn."""
+        return list(self._prompt(tuple(messages)))
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Ids of an answer as it is trained: what is said, then the end of the turn."""
+        return list(self._answer(text))
+
+    # Planning, rendering and the gate each ask for the same few prompts, one dialogue at a time.
+
+    @functools.cached_property
+    def _prompt(self) -> Callable[[tuple[Turn, ...]], tuple[int, ...]]:
+        return self._prompt_ids if asks_clock(self.tokenizer) else functools.lru_cache(_REMEMBERED)(self._prompt_ids)
+
+    @functools.cached_property
+    def _answer(self) -> Callable[[str], tuple[int, ...]]:
+        return functools.lru_cache(_REMEMBERED)(self._answer_ids)
+
+    def _prompt_ids(self, messages: tuple[Turn, ...]) -> tuple[int, ...]:
         fitted = self._fit([Turn(turn.role, self.plain(turn.text)) for turn in messages])
         text = render_text(self.tokenizer, fitted, ask=True)
         head = self.traits.default_head
@@ -29,20 +49,37 @@ class Renderer:
             text = self.traits.kept_head + text.removeprefix(head)
         return self._ids(text)
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Ids of an answer as it is trained: what is said, then the end of the turn."""
+    def _answer_ids(self, text: str) -> tuple[int, ...]:
         return self._ids(self.plain(text) + self.traits.end_of_turn)
+
+    def document_ids(self, text: str) -> list[int]:
+        """Ids of raw text as bases are pretrained on it: the text, then the end token.
+
+        The beginning token comes first where the tokenizer writes it by itself. Raises BaseModelError.
+        """
+        tokenizer = self.tokenizer
+        if tokenizer.eos_token_id is None:
+            raise BaseModelError(
+                f"the tokenizer of '{tokenizer.name_or_path}' has no end token, so that documents would run into each "
+                "other; use another base"
+            )
+        begins = tokenizer("a", verbose=False)["input_ids"][:1] == [tokenizer.bos_token_id]
+        begin = [tokenizer.bos_token_id] if begins else []
+        return [*begin, *self._ids(self.plain(text)), tokenizer.eos_token_id]
 
     def plain(self, text: str) -> str:
         """`text` with control tokens taken apart, so that nobody's words can end a turn or begin a system prompt."""
-        for token in special_tokens(self.tokenizer).values():
-            if token.content in text:
-                text = text.replace(token.content, token.content[0] + _WORD_JOINER + token.content[1:])
+        for token in self._special:
+            if token in text:
+                text = text.replace(token, token[0] + _WORD_JOINER + token[1:])
         return text
 
-    def _ids(self, text: str) -> list[int]:
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return list(ids)
+    @functools.cached_property
+    def _special(self) -> tuple[str, ...]:
+        return tuple(token.content for token in special_tokens(self.tokenizer).values())
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def _fit(self, messages: list[Turn]) -> list[Turn]:
         """Fold what the template refuses into the first user turn, as its family expects."""

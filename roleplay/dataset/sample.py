@@ -1,6 +1,6 @@
 """One training sequence: token ids and loss mask, and the gate that proves them equal to what chat sends."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from roleplay.cards.prompt import fill
@@ -37,11 +37,16 @@ def build_sample(voice: Voice, unit: Unit, active: Collection[str], limit: int) 
         prompt = voice.prompt_ids(turns[unit.start : i], active)
         ids = prompt + voice.answer_ids(turns[i].text)
         spans.append((len(prompt), min(len(ids), limit)))
+    characters = sum(len(fill(turns[i].text, voice.card)) for i in unit.answers)
+    return sample_with(ids[:limit], spans, characters)
+
+
+def sample_with(ids: Sequence[int], spans: Sequence[tuple[int, int]], characters: int) -> Sample:
+    """A sample that is trained inside `spans` and nowhere else."""
     trained = [False] * len(ids)
     for begin, end in spans:
         trained[begin:end] = [True] * (end - begin)
-    characters = sum(len(fill(turns[i].text, voice.card)) for i in unit.answers)
-    return Sample(tuple(ids[:limit]), tuple(trained[:limit]), tuple(spans), characters)
+    return Sample(tuple(ids), tuple(trained), tuple(spans), characters)
 
 
 def check_sample(voice: Voice, unit: Unit, active: Collection[str], sample: Sample, limit: int) -> None:

@@ -50,6 +50,11 @@ def render_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Turn], *,
     return str(rendered[0])
 
 
+def asks_clock(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the template may write the date, as Llama 3.2 does: what it renders today is not kept for tomorrow."""
+    return "strftime_now" in str(tokenizer.chat_template)  # the only clock in transformers' sandbox
+
+
 def inspect_template(tokenizer: PreTrainedTokenizerBase) -> TemplateTraits:
     """Probe the template. Raises TemplateError where it cannot carry a conversation."""
     if not tokenizer.chat_template:

@@ -147,5 +147,24 @@ def split_step(sequences: Sequence[Sequence[int]], limit: int) -> list[list[int]
     return groups
 
 
+def share_step(sequences: Sequence[Sequence[int]], processes: int) -> list[list[int]]:
+    """Samples of a step, by index, in a group for each process: siblings together, of about as many new tokens each.
+
+    A group may be empty.
+    """
+    groups: list[list[int]] = [[] for _ in range(processes)]
+    order = sorted(range(len(sequences)), key=lambda i: tuple(sequences[i]))
+    # What all begin with every process computes; of the rest, a sample belongs where the middle of what it adds lies.
+    former = sequences[order[0]][: common_length(sequences[order[0]], sequences[order[-1]])]
+    added: list[int] = []
+    for i in order:
+        added.append(len(sequences[i]) - common_length(former, sequences[i]))
+        former = sequences[i]
+    middle = np.cumsum(added) - np.asarray(added) / 2
+    for i, place in zip(order, middle * processes / max(1, sum(added)), strict=True):
+        groups[min(int(place), processes - 1)].append(i)
+    return groups
+
+
 def _array(values: Sequence[int]) -> Indices:
     return np.asarray(values, dtype=np.int64)

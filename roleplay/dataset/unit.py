@@ -11,6 +11,7 @@ A dialogue longer than the limit is split at turn borders. Each piece begins wit
     unit 2          u a u A u A        capitals are trained
 """
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -33,9 +34,9 @@ class Unit:
     kind: str
     """Kind of the corpus: `desc`, `dialogue` or `general`."""
 
-    @property
+    @functools.cached_property
     def identity(self) -> str:
-        """Stable name for random draws."""
+        """Stable name for random draws; every epoch asks for it again."""
         return f"{self.dialogue.identity}/{self.start}/{self.answers[0]}"
 
 
@@ -73,6 +74,31 @@ class Losses:
     """Answers that lost part of their history, or of their own text."""
     end_lost: int = 0
     """Answers cut so that their end of turn is not trained."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The units of several dialogues, as places in them: what planning finds out, and can be kept."""
+
+    places: tuple[tuple[int, int, tuple[int, ...]], ...]
+    """(index of the dialogue, first rendered turn, trained turns) of each unit."""
+    losses: Losses
+    """What the limit cost."""
+
+    def units(self, dialogues: Sequence[Dialogue], kind: str) -> list[Unit]:
+        """The units of the `dialogues` that were planned."""
+        return [Unit(dialogues[at], start, answers, kind) for at, start, answers in self.places]
+
+
+def plan_dialogues(voice: Voice, dialogues: Sequence[Dialogue], kind: str, limit: int) -> Plan:
+    """Plan a corpus for every choice of prefixes that training may draw; `general` ones are trained without any."""
+    drawn: list[tuple[str, ...]] = [()]
+    if kind != "general":
+        everything = tuple(p.id for p in voice.prefixes if p.train_probability > 0 or p.default)
+        drawn = [everything, tuple(p.id for p in voice.prefixes if p.train_probability == 1)]
+    losses = Losses()
+    units = [(at, u) for at, d in enumerate(dialogues) for u in plan_units(voice, d, kind, drawn, limit, losses)]
+    return Plan(tuple((at, unit.start, unit.answers) for at, unit in units), losses)
 
 
 def plan_units(

@@ -65,8 +65,8 @@ HEAD = "schema: 1\nname: mimi\ndisplay_name: Mimi\nlanguage: en\n"  # lines 1 to
         ("generation: {top_k: 1.5}", "5: generation.top_k: input should be a valid integer"),
         (
             "corpora: [{path: mimi/desc.yaml, kind: talk}]",
-            "5: corpora[0].kind: input should be 'desc', 'dialogue' or 'general' (seen: 'talk'); "
-            "known: desc, dialogue, general",
+            "5: corpora[0].kind: input should be 'desc', 'dialogue', 'general' or 'text' (seen: 'talk'); "
+            "known: desc, dialogue, general, text",
         ),
         (
             "corpora: [{path: mimi/desc.yaml, kind: desc, weight: 0}]",

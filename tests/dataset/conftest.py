@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from families import FAMILIES, REAL, TEMPLATES, make_tokenizer
 from mimi import CARD, DESC, TALK
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from roleplay.cards.load import CardFile, load_card
 from roleplay.dataset.build import Corpus, build_corpus
@@ -89,3 +89,28 @@ def painted() -> Callable[[Renderer, Sample], str]:
         return text
 
     return paint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where rendered rows are kept; it does not exist yet."""
+    return tmp_path / "home" / "cache" / "tokens"
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows with every rendering and every tokenisation of any tokenizer."""
+    made: list[str] = []
+
+    def counting(name: str) -> Callable[..., object]:
+        true = getattr(PreTrainedTokenizerBase, name)
+
+        def counted(*args: object, **options: object) -> object:
+            made.append(name)
+            return true(*args, **options)
+
+        return counted
+
+    for name in ("__call__", "apply_chat_template"):
+        monkeypatch.setattr(PreTrainedTokenizerBase, name, counting(name))
+    return made

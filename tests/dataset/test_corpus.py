@@ -5,13 +5,11 @@ from itertools import pairwise
 import pytest
 
 from roleplay.cards.load import CardFile, load_card
-from roleplay.dataset.build import HELDOUT_SHARE, Corpus, build_corpus, heldout_identities
+from roleplay.dataset.build import Corpus, build_corpus
 from roleplay.dataset.counts import CorpusCounts, Counts, count
 from roleplay.dataset.render import Renderer
-from roleplay.dialogue import Dialogue, Turn
 from roleplay.errors import FileFaults, GateError, NotFound
 from roleplay.paths import shipped
-from roleplay.text import draw
 
 Build = Callable[..., Corpus]
 HEAD = "schema: 1\nname: mimi\ndisplay_name: Mimi\nlanguage: en\n"
@@ -140,51 +138,6 @@ def test_copies_of_an_answer_draw_their_prefixes_apart(corpus: Build) -> None:
 # Held-out dialogues
 
 
-def dialogue(text: str) -> Dialogue:
-    return Dialogue((Turn("user", text), Turn("assistant", text)), "talk.yaml:1")
-
-
-def test_about_a_tenth_is_held_out_and_the_same_ones_whatever_is_added_or_reordered() -> None:
-    some = [dialogue(f"some {i}") for i in range(400)]
-    more = [dialogue(f"more {i}") for i in range(400)]
-
-    out = heldout_identities(some)
-
-    assert len(out) / len(some) == pytest.approx(HELDOUT_SHARE, abs=0.05)
-    assert heldout_identities(some[::-1]) == out
-    assert heldout_identities([*more, *some]) == out | heldout_identities(more)
-    assert heldout_identities([*some, *some]) == out
-
-
-def by_score(low: bool, number: int) -> list[Dialogue]:
-    """Dialogues that chance holds out, or does not."""
-    found = (dialogue(f"try {i}") for i in range(10_000))
-    return [d for d in found if (draw(d.identity, "heldout") < HELDOUT_SHARE) is low][:number]
-
-
-def test_one_of_several_is_held_out_even_where_chance_picks_none() -> None:
-    unlikely = by_score(low=False, number=3)
-
-    (out,) = heldout_identities(unlikely)
-
-    assert out == min((d.identity for d in unlikely), key=lambda identity: draw(identity, "heldout"))
-
-
-@pytest.mark.parametrize("number", [1, 2, 5])
-def test_something_is_left_to_train_even_where_chance_picks_all(number: int) -> None:
-    likely = by_score(low=True, number=number)
-
-    assert len(heldout_identities(likely)) == number - 1
-
-
-def test_a_single_dialogue_and_openings_are_never_held_out() -> None:
-    openings = [Dialogue((Turn("assistant", f"hi {i}"),), "a") for i in range(100)]
-
-    assert heldout_identities([]) == set()
-    assert heldout_identities([dialogue("only")]) == set()
-    assert heldout_identities(openings) == set()
-
-
 def test_held_out_dialogues_are_never_trained(corpus: Build) -> None:
     built = corpus(talk=pairs(100), desc=pairs(50, "d"))
     heldout = {row.unit.dialogue.identity for row in built.heldout()}
@@ -265,6 +218,22 @@ def test_a_card_without_corpora_is_told_how_to_name_one(character: Callable[...,
         build_corpus(character(HEAD), chatml, limit=100, seed=1)
 
 
+def test_raw_text_is_left_to_its_own_stage(corpus: Build) -> None:
+    text = "{path: desc.yaml, kind: text}"
+
+    built = corpus(HEAD + f"greeting: Hush.\ncorpora: [{text}, {{path: talk.yaml, kind: dialogue}}]\n")
+    assert [part.kind for part in built.corpora] == ["dialogue"]
+    assert {row.unit.kind for row in built.epoch(0)} == {"dialogue"}
+    assert sum(len(unit.dialogue.turns) == 1 for unit in built.corpora[0].train) == 1
+
+    with pytest.raises(NotFound) as caught:
+        corpus(HEAD + f"corpora: [{text}]\n")
+    assert str(caught.value) == (
+        "mimi.yaml names only corpora of 'kind: text', which hold no dialogue; train them with --stage pt, or add one "
+        "of 'kind: dialogue'"
+    )
+
+
 def test_the_faults_of_all_corpora_are_told_at_once(corpus: Build) -> None:
     with pytest.raises(FileFaults) as caught:
         corpus(desc="- - user: a\n", talk="- - usr: a\n  - char: b\n")
@@ -312,11 +281,27 @@ def test_what_a_dataset_holds_is_counted(corpus: Build) -> None:
         cut=0,
         end_lost=0,
         corpora=(
-            CorpusCounts("desc.yaml", "desc", dialogues=3, samples=2, heldout=1),
-            CorpusCounts("talk.yaml", "dialogue", dialogues=5, samples=4, heldout=1),
+            CorpusCounts("desc.yaml", "desc", dialogues=3, samples=2, heldout=1, weight=1, per_epoch=2),
+            CorpusCounts("talk.yaml", "dialogue", dialogues=5, samples=4, heldout=1, weight=1, per_epoch=4),
         ),
     )
     assert 0 < counts.trained_tokens < counts.tokens
+
+
+def test_the_mix_says_what_an_epoch_takes_of_each_corpus(corpus: Build) -> None:
+    built = corpus(
+        HEAD
+        + "corpora: [{path: talk.yaml, kind: dialogue, weight: 2.5}, {path: desc.yaml, kind: general, weight: 0.1}]\n",
+        talk=pairs(20, "t"),
+        desc=pairs(40, "d"),
+    )
+    talk, general = count(built).corpora
+
+    assert (talk.weight, talk.per_epoch) == (2.5, round(2.5 * talk.samples))
+    assert (general.weight, general.per_epoch, general.samples) == (0.1, 4, 40)
+    for number in range(2):
+        kinds = Counter(row.unit.kind for row in built.epoch(number))
+        assert built.mix(number) == (kinds["dialogue"], kinds["general"]) == (talk.per_epoch, general.per_epoch)
 
 
 def test_what_the_limit_cost_is_counted(corpus: Build) -> None:
