@@ -9,7 +9,7 @@ from roleplay.cli.output import emit, emit_painted, say
 from roleplay.cli.train import emit_bits, tune
 
 if TYPE_CHECKING:
-    from roleplay.training.tune import Job
+    from roleplay.training.prepare import Job
 
 _QUESTIONS = 5
 

@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from roleplay.cli.output import say
+from roleplay.cli.output import say, speaks
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -25,7 +25,7 @@ class Bar:
         self._told = -1
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and speaks():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -48,15 +48,22 @@ class Bar:
         """Draw where the run is."""
         losses = _losses(progress)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=progress.step, total=progress.steps, losses=losses)
+            told = f"epoch {progress.epoch:.1f}  {losses}{_speed(progress)}"
+            self._bar.update(self._task, completed=progress.step, total=progress.steps, losses=told)
             return
         share = progress.step * _LINES // max(1, progress.steps)
         if share > self._told and losses:
             self._told = share
             left = "" if progress.remaining is None else f"  {progress.remaining:.0f} s left"
-            say(f"step {progress.step}/{progress.steps}  {losses}{left}")
+            say(f"step {progress.step}/{progress.steps}  epoch {progress.epoch:.1f}  {losses}{_speed(progress)}{left}")
 
 
 def _losses(progress: "Progress") -> str:
     shown = (("loss", progress.loss), ("held-out", progress.heldout), ("best", progress.best))
     return "  ".join(f"{name} {value:.3f}" for name, value in shown if value is not None)
+
+
+def _speed(progress: "Progress") -> str:
+    if not progress.samples_per_second or not progress.tokens_per_second:
+        return ""
+    return f"  {progress.samples_per_second:.1f} samples/s  {progress.tokens_per_second:,.0f} tokens/s"

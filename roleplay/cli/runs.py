@@ -63,7 +63,7 @@ def show_run(
     emit(f"{config.base.name}{revision}, adapter on {config.targets}")
     decided = config.decisions
     because = f" ({decided.batching_because})" if decided.batching_because else ""
-    emit(f"{decided.precision} on {decided.device}, {decided.threads} threads, batching {decided.batching}{because}")
+    emit(f"{decided.dtype} on {decided.device}, {decided.threads} threads, batching {decided.batching}{because}")
     for key, value in config.settings.model_dump().items():
         emit_painted([(f"  {key:<20} {value!s:<12}", ""), (config.sources.get(key, ""), "2")])
     emit("  ".join(f"{library} {version}" for library, version in config.environment.items()))

@@ -92,29 +92,31 @@ def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:
 
     The model's attention must be one of `TREE_ATTENTION`. Raises Unfit where it cannot attend to a tree.
     """
-    plan = plan_tree(tree, model.device)
+    core = causal_model(model)
+    plan = plan_tree(tree, core.device)
     ids, position, labels, times = (
-        torch.from_numpy(part).to(model.device) for part in (tree.ids, tree.position, tree.labels, tree.times)
+        torch.from_numpy(part).to(core.device) for part in (tree.ids, tree.position, tree.labels, tree.times)
     )
-    places, place = (torch.from_numpy(part).to(model.device) for part in np.unique(tree.predicts, return_inverse=True))
+    places, place = (torch.from_numpy(part).to(core.device) for part in np.unique(tree.predicts, return_inverse=True))
     logits = _logits_at(model, places, {"input_ids": ids[None], "position_ids": position[None], "tree": plan})[0]
-    if plan.calls < model.config.get_text_config().num_hidden_layers:
+    if plan.calls < core.config.get_text_config().num_hidden_layers:
         raise Unfit("its attention goes round the functions registered with transformers")
     return torch.nn.functional.cross_entropy(logits.float()[place], labels, reduction="none") * times
 
 
 def _logits_at(model: Any, keep: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
     """Logits after the tokens with the indices `keep`, (B, K, V)."""
-    if "logits_to_keep" in inspect.signature(_causal_model(model).forward).parameters:
+    if "logits_to_keep" in inspect.signature(causal_model(model).forward).parameters:
         logits: torch.Tensor = model(**inputs, use_cache=False, logits_to_keep=keep).logits
         return logits
     logits = model(**inputs, use_cache=False).logits
     return logits[:, keep]
 
 
-def _causal_model(model: Any) -> Any:
-    """The transformers model inside whatever wraps it (peft, the Trainer's autocast)."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+def causal_model(model: Any) -> Any:
+    """The transformers model inside whatever wraps it (peft, several processes)."""
+    inner = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
+    return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
 def _score(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:

@@ -1,10 +1,12 @@
 """Attach a new adapter to a base, save one, load one: plain peft folders of safetensors."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
@@ -23,21 +25,46 @@ WEIGHTS = "adapter_model.safetensors"
 _MORE_THAN_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication")
 
 
-def attach_new(model: PreTrainedModel, *, rank: int, alpha: float, dropout: float) -> tuple[PeftModel, Targets]:
+@dataclass(frozen=True)
+class Shape:
+    """What makes the weights of a LoRA fit and count."""
+
+    rank: int
+    """Rank of the matrices."""
+    alpha: float
+    """Scale is alpha / rank."""
+    rslora: bool = False
+    """Scale is alpha / sqrt(rank) instead."""
+
+
+def attach_new(
+    model: PreTrainedModel, *, rank: int, alpha: float, dropout: float, rslora: bool = False
+) -> tuple[PeftModel, Targets]:
     """A trainable LoRA on q, k and v of every layer. Raises AdapterError unless each of them got one."""
     targets = find_targets(model)
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
+    tuned = get_peft_model(model, _lora(Shape(rank, alpha, rslora), targets, dropout))
+    _check_attached(tuned, targets)
+    return tuned, targets
+
+
+def attach_saved(base: Base, folder: Path, *, dropout: float) -> tuple[PeftModel, Targets]:
+    """The adapter in `folder`, to be trained on. Raises AdapterError where it cannot be loaded onto `base`."""
+    tuned, targets = _attach(base, folder, name="default", dropout=dropout, trainable=True)
+    return tuned.train(), targets
+
+
+def _lora(shape: Shape, targets: Targets, dropout: float, *, trainable: bool = True) -> LoraConfig:
+    return LoraConfig(
+        r=shape.rank,
+        lora_alpha=shape.alpha,
+        use_rslora=shape.rslora,
         lora_dropout=dropout,
         target_modules=list(targets.names),
         bias="none",
         fan_in_fan_out=targets.fan_in_fan_out,
         task_type="CAUSAL_LM",
+        inference_mode=not trainable,
     )
-    tuned = get_peft_model(model, config)
-    _check_attached(tuned, targets)
-    return tuned, targets
 
 
 def _check_attached(tuned: PeftModel, targets: Targets) -> None:
@@ -51,11 +78,16 @@ def _check_attached(tuned: PeftModel, targets: Targets) -> None:
         )
 
 
-def save_adapter(tuned: PeftModel, folder: Path, passport: Passport, readme: str) -> None:
-    """Write a plain peft folder that names its base without any path of this machine; whole or not at all."""
+def save_adapter(
+    tuned: PeftModel, folder: Path, passport: Passport, readme: str, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Write a plain peft folder that names its base without any path of this machine; whole or not at all.
+
+    `weights` are the model's, given where they do not lie in this process's `tuned`.
+    """
     with new_folder(folder) as fresh:
         # peft's own choice asks the hub, at every save, whether the vocabulary grew.
-        tuned.save_pretrained(str(fresh), safe_serialization=True, save_embedding_layers=False)
+        tuned.save_pretrained(str(fresh), safe_serialization=True, save_embedding_layers=False, state_dict=weights)
         config = json.loads((fresh / "adapter_config.json").read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = passport.base.name
         config["revision"] = passport.base.revision
@@ -87,46 +119,49 @@ def load_adapter(base: Base, folder: Path) -> PeftModel:
 
     Only safetensors are read, and of the configuration only what a plain LoRA needs: a stranger's file can run nothing.
     """
+    tuned, _ = _attach(base, folder, name=PERSONA, dropout=0.0, trainable=False)
+    return tuned.eval()
+
+
+def _attach(base: Base, folder: Path, *, name: str, dropout: float, trainable: bool) -> tuple[PeftModel, Targets]:
     check_adapter(folder, base.identity)
     if not (folder / WEIGHTS).is_file():
         raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
     targets = find_targets(base.model)
-    config = _plain_lora(folder / "adapter_config.json", targets)
+    shape = _read_config(folder / "adapter_config.json", targets.names)
+    config = _lora(shape, targets, dropout, trainable=trainable)
     try:
         _check_weights(folder / WEIGHTS, targets)
         tuned = PeftModel.from_pretrained(
-            base.model, str(folder), adapter_name=PERSONA, config=config, is_trainable=False
+            base.model, str(folder), adapter_name=name, config=config, is_trainable=trainable
         )
     except (RuntimeError, ValueError, SafetensorError, OSError) as error:
         raise AdapterError(
             f"the adapter in {shown(folder)} cannot be loaded: {one_line(str(error), 200)}; train again"
         ) from error
-    return tuned.eval()
+    return tuned, targets
 
 
-def _plain_lora(path: Path, targets: Targets) -> LoraConfig:
+def read_shape(folder: Path) -> Shape:
+    """Rank and scale of the adapter in `folder`. Raises AdapterError where it is no plain LoRA."""
+    return _read_config(folder / "adapter_config.json", None)
+
+
+def _read_config(path: Path, names: Sequence[str] | None) -> Shape:
+    """Refuse anything but a plain LoRA, on the modules called `names` where they are known. Raises AdapterError."""
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kept = {"r": int(value["r"]), "lora_alpha": float(value["lora_alpha"])}
+        shape = Shape(int(value["r"]), float(value["lora_alpha"]), bool(value.get("use_rslora")))
         wanted = sorted(str(name) for name in value["target_modules"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise AdapterError(f"{shown(path)} is missing or damaged: {one_line(str(error))}; train again") from error
     kinds = [str(value.get("peft_type")), *(key for key in _MORE_THAN_PLAIN if value.get(key))]
-    if kinds != ["LORA"] or wanted != sorted(targets.names):
+    if kinds != ["LORA"] or (names is not None and wanted != sorted(names)):
         raise AdapterError(
-            f"{shown(path)} describes no plain LoRA on {', '.join(targets.names)} (seen: {one_line(', '.join(kinds))} "
-            f"on {one_line(', '.join(wanted))}); lanes need one"
+            f"{shown(path)} describes no plain LoRA on {', '.join(names or ['q, k and v'])} "
+            f"(seen: {one_line(', '.join(kinds))} on {one_line(', '.join(wanted))}); lanes need one"
         )
-    return LoraConfig(
-        **kept,
-        lora_dropout=0.0,
-        target_modules=list(targets.names),
-        bias="none",
-        fan_in_fan_out=targets.fan_in_fan_out,
-        use_rslora=bool(value.get("use_rslora")),
-        task_type="CAUSAL_LM",
-        inference_mode=True,
-    )
+    return shape
 
 
 def _check_weights(path: Path, targets: Targets) -> None:

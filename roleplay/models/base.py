@@ -19,7 +19,9 @@ from transformers.utils import cached_file, extract_commit_hash
 from transformers.utils import logging as transformers_logging
 
 from roleplay.errors import BaseModelError
+from roleplay.models.damage import find_damage
 from roleplay.models.passport import BaseIdentity
+from roleplay.models.quant import loading_options, settle_on_cpu
 from roleplay.models.spec import BaseSpec, weights_fingerprint
 from roleplay.text import fingerprint, one_line
 
@@ -71,33 +73,57 @@ def context_length(config: Any) -> int:
     return 2048
 
 
-def load_base(spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str | None = None) -> Base:
+def load_base(
+    spec: BaseSpec, *, dtype: torch.dtype | None = None, device: str | None = None, quant: str = "none"
+) -> Base:
     """Load tokenizer and weights. Raises BaseModelError.
 
-    `dtype` defaults to float32 on a CPU and bfloat16 on a GPU, `device` to the GPU where there is one.
+    `dtype` defaults to float32 on a CPU and bfloat16 on a GPU, `device` to the GPU where there is one. `quant` keeps
+    the weights smaller, one of `QUANTS`; the base stays the same one to its adapters.
     """
     quieten()
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     tokenizer = load_tokenizer(spec)
-    model, loading = _load(
-        spec,
-        AutoModelForCausalLM.from_pretrained,
-        dtype=dtype,
-        use_safetensors=True,
-        low_cpu_mem_usage=True,
-        output_loading_info=True,
-    )
-    if loading["missing_keys"]:  # transformers would answer with random weights in their place
-        missing = ", ".join(sorted(loading["missing_keys"]))
-        raise BaseModelError(f"the base '{_named(spec)}' lacks weights: {one_line(missing, 120)}; fetch all its files")
-    model.eval().requires_grad_(False).to(device)
+    model = _load_model(spec, dtype, device, quant)
     # Sampling belongs to the chat alone; a base's own defaults would mix with it unseen.
     model.generation_config = GenerationConfig(
         eos_token_id=model.generation_config.eos_token_id if model.generation_config else None,
         pad_token_id=tokenizer.pad_token_id,
     )
     return Base(spec, model, tokenizer, identify(spec, tokenizer))
+
+
+def _load_model(spec: BaseSpec, dtype: torch.dtype, device: str, quant: str) -> PreTrainedModel:
+    options = loading_options(quant, dtype, device)
+    if options and getattr(_load(spec, AutoConfig.from_pretrained), "quantization_config", None):
+        raise BaseModelError(f"the base '{_named(spec)}' is stored quantised already; leave --quant {quant} out")
+    try:
+        model, loading = _load(
+            spec,
+            AutoModelForCausalLM.from_pretrained,
+            dtype=dtype,
+            use_safetensors=True,
+            low_cpu_mem_usage=True,
+            output_loading_info=True,
+            **options,
+        )
+    except BaseModelError as error:
+        config_path = _file(spec, "config.json")
+        damage = find_damage(config_path.parent) if config_path is not None else None
+        if damage is None:
+            raise
+        again = "fetch it again" if spec.folder is not None else f"run 'hf download {spec.name} --force-download'"
+        raise BaseModelError(f"the base '{_named(spec)}' cannot be loaded: {damage}; {again}") from error
+    if loading["missing_keys"]:  # transformers would answer with random weights in their place
+        missing = ", ".join(sorted(loading["missing_keys"]))
+        raise BaseModelError(f"the base '{_named(spec)}' lacks weights: {one_line(missing, 120)}; fetch all its files")
+    if not options:  # else it lies on its device already
+        model.to(device)
+    elif device == "cpu":
+        settle_on_cpu(model)
+    frozen: PreTrainedModel = model.eval().requires_grad_(False)
+    return frozen
 
 
 def quieten() -> None:
@@ -110,6 +136,22 @@ def quieten() -> None:
 def best_device() -> str:
     """`cuda` where a GPU is usable, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose_device(asked: str) -> str:
+    """`cpu` or `cuda`; `auto` is the GPU where there is one. Raises BaseModelError for a GPU that is not there."""
+    if asked == "auto":
+        return best_device()
+    if False:
+        cuda = torch.version.cuda
+        built, remedy = ("the CPU", "a CUDA build of torch") if cuda is None else (f"CUDA {cuda}", "its driver")
+        raise BaseModelError(
+            f"a GPU was asked for and torch sees none (torch {torch.__version__}, built for {built}); leave --device "
+            f"out or install {remedy}"
+        )
+    if asked not in ("cpu", "cuda"):
+        raise BaseModelError(f"there is no device '{one_line(asked, 40)}'; choose auto, cpu or cuda")
+    return asked
 
 
 def identify(spec: BaseSpec, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:

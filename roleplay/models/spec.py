@@ -90,7 +90,7 @@ def weights_fingerprint(folder: Path) -> str:
     A whole hash would take minutes for a large base.
     """
     digest = hashlib.sha256()
-    for path in _weight_files(folder):
+    for path in weight_files(folder):
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(1 << 20)
@@ -99,7 +99,7 @@ def weights_fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """Those that transformers reads; repositories may hold the weights once more under other names."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.is_file() or not index.is_file():

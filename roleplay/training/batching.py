@@ -12,36 +12,40 @@ from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.models.tree_attention import Unfit
 from roleplay.text import one_line
 
-TREE = "tree_grouped"
 _EXACT = 1e-5
 _ROUNDING = 2.0
 
 
-def why_not_tree(tuned: Any, samples: Sequence[Sample], *, pad: int, precision: str, attention: str) -> str:
+def why_not_tree(
+    tuned: Any, samples: Sequence[Sample], *, pad: int, dtype: str, attention: str, tree: str = "tree_grouped"
+) -> str:
     """Empty where `samples` give the same loss and gradient as a tree and as padded rows, else the reason.
 
-    In float32 "the same" is a relative difference of at most 1e-5; in bfloat16, to be at most twice as far from float32
-    as the padded rows are. `attention` is that of the padded rows. The adapter of `tuned` is left as it was.
+    In float32 "the same" is a relative difference of at most 1e-5; in bfloat16 or float16, to be at most twice as far
+    from float32 as the padded rows are. `attention` is that of the padded rows, `tree` that of the tree. The adapter of
+    `tuned` is left as it was.
     """
+    half = None if dtype == "float32" else getattr(torch, dtype)
     if any(module.p > 0 for module in tuned.modules() if isinstance(module, torch.nn.Dropout)):
         return "with dropout every pass is another"
 
     def padded() -> torch.Tensor:
         tuned.set_attn_implementation(attention)
-        return token_losses(tuned, pad_right(samples, pad)).sum()
+        rows = {name: part.to(tuned.device) for name, part in pad_right(samples, pad).items()}
+        return token_losses(tuned, rows).sum()
 
-    def tree() -> torch.Tensor:
-        tuned.set_attn_implementation(TREE)
+    def packed() -> torch.Tensor:
+        tuned.set_attn_implementation(tree)
         return tree_losses(tuned, tree_of(samples)).sum()
 
     tuned.train()
     try:
-        with torch.autocast(tuned.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            rows, packed = _gradient(tuned, padded), _gradient(tuned, tree)
+        with torch.autocast(tuned.device.type, half, enabled=half is not None):
+            rows, nodes = gradient(tuned, padded), gradient(tuned, packed)
         allowed = _EXACT * float(rows.norm())
-        if precision == "bfloat16":
-            with _in_float32(tuned):
-                exact = _gradient(tuned, padded)
+        if half is not None:
+            with in_float32(tuned):
+                exact = gradient(tuned, padded)
             allowed = max(allowed, _ROUNDING * float((rows - exact).norm()))
             rows = exact
     except Unfit as error:
@@ -50,11 +54,11 @@ def why_not_tree(tuned: Any, samples: Sequence[Sample], *, pad: int, precision: 
         return f"its forward pass does not take a tree ({one_line(str(error))})"
     finally:
         tuned.set_attn_implementation(attention)
-    difference = float((packed - rows).norm())
+    difference = float((nodes - rows).norm())
     return "" if difference <= allowed else f"its gradient would differ by {difference:.2g} (allowed: {allowed:.2g})"
 
 
-def _gradient(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor:
+def gradient(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor:
     """The loss and its gradient by every trained weight, as one vector in float32."""
     tuned.zero_grad(set_to_none=True)
     value = loss()
@@ -65,13 +69,17 @@ def _gradient(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor:
 
 
 @contextlib.contextmanager
-def _in_float32(tuned: Any) -> Iterator[None]:
-    """Compute in float32 for a while; weights kept in bfloat16 come back as they were, bit for bit."""
-    halved = [part for part in (*tuned.parameters(), *tuned.buffers()) if part.dtype == torch.bfloat16]
-    for part in halved:
+def in_float32(tuned: Any) -> Iterator[None]:
+    """Compute in float32 for a while; weights kept in half of it come back as they were, bit for bit."""
+    halved = [
+        (part, part.dtype)
+        for part in (*tuned.parameters(), *tuned.buffers())
+        if part.dtype in (torch.bfloat16, torch.float16)
+    ]
+    for part, _ in halved:
         part.data = part.data.float()
     try:
         yield
     finally:
-        for part in halved:
-            part.data = part.data.bfloat16()
+        for part, dtype in halved:
+            part.data = part.data.to(dtype)

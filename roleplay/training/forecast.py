@@ -9,8 +9,9 @@ import torch
 
 from roleplay.dataset.counts import Counts, count
 from roleplay.dataset.tree import tree_of
+from roleplay.training.prepare import Job, steps_of
 from roleplay.training.run import Run
-from roleplay.training.tune import Job, make_trainer, steps_of
+from roleplay.training.tune import make_trainer
 from roleplay.training.watch import Progress, Watch
 
 _TIMED = 4
@@ -22,13 +23,15 @@ class Memory:
     """Bytes."""
 
     base: int
-    """Weights and buffers of the base."""
-    adapter: int
-    """Weights of the adapter."""
+    """Weights and buffers of the base that stay as they are."""
+    trained: int
+    """Weights that learn: the adapter's, or those of the base that are tuned."""
     gradients: int
-    """Of the adapter's weights."""
+    """Of the weights that learn."""
     optimizer: int
     """AdamW's two moments of them."""
+    activations: int
+    """What autograd keeps of a step's longest pass, estimated from one sample."""
     peak: int
     """Highest so far: of this process with its libraries on a CPU, of torch's tensors on a GPU."""
 
@@ -44,7 +47,7 @@ class Forecast:
     base: str
     """Name of the base."""
     targets: str
-    """Where the adapter sits."""
+    """Where the adapter sits, or what is tuned."""
     parameters: int
     """Trained parameters."""
     counts: Counts
@@ -61,7 +64,7 @@ class Forecast:
     """`tree` or `padded`."""
     batching_because: str
     """Why samples are padded though trees were asked for; else empty."""
-    precision: str
+    dtype: str
     """Of matrix products."""
     device: str
     """`cpu` or `cuda`."""
@@ -82,8 +85,12 @@ def forecast(job: Job) -> Forecast:
     passes = [rows[i : i + settings.batch_size] for i in range(0, len(rows), settings.batch_size)]
     seconds = _time_steps(job)
     trained = [weight for weight in job.tuned.parameters() if weight.requires_grad]
-    adapter = sum(weight.nbytes for weight in trained)
-    frozen = sum(part.nbytes for part in (*job.tuned.parameters(), *job.tuned.buffers())) - adapter
+    learning = sum(weight.nbytes for weight in trained)
+    frozen = sum(part.nbytes for part in (*job.tuned.parameters(), *job.tuned.buffers())) - learning
+    trees = [len(tree_of(step).ids) for step in steps]
+    padded = [len(rows) * max(len(row.ids) for row in rows) for rows in passes]
+    at_once = max(trees if decisions.batching == "tree" else padded)
+    activations = decisions.bytes_per_token * min(at_once, decisions.max_tokens_per_pass or at_once)
     return Forecast(
         character=job.config.character,
         preset=job.config.preset,
@@ -93,13 +100,13 @@ def forecast(job: Job) -> Forecast:
         counts=count(job.corpus),
         samples_per_step=size,
         steps=steps_of(settings, job.corpus),
-        tree_tokens=sum(len(tree_of(step).ids) for step in steps) / len(steps),
-        padded_tokens=sum(len(part) * max(len(row.ids) for row in part) for part in passes) / len(steps),
+        tree_tokens=sum(trees) / len(steps),
+        padded_tokens=sum(padded) / len(steps),
         batching=decisions.batching,
         batching_because=decisions.batching_because,
-        precision=decisions.precision,
+        dtype=decisions.dtype,
         device=decisions.device,
-        memory=Memory(frozen, adapter, adapter, 2 * adapter, _peak(decisions.device)),
+        memory=Memory(frozen, learning, learning, 2 * learning, activations, _peak(decisions.device)),
         seconds_per_step=seconds,
         seconds=seconds * steps_of(settings, job.corpus),
     )

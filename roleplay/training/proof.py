@@ -4,24 +4,28 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from roleplay.dataset.build import Corpus
 from roleplay.dataset.sample import Sample
+from roleplay.dataset.trainable import Trainable
 from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import Interval, bits_per_character, likelihoods
 
 
-def lane_bits(tuned: Any, corpus: Corpus, pad: int) -> dict[str, Interval]:
+def lane_bits(model: Any, corpus: Trainable[Any], pad: int, *, adapter: bool | None = None) -> dict[str, Interval]:
     """Held-out bits per character by lane name, with 95 % intervals over dialogues; empty without held-out dialogues.
 
-    `tuned` is a base with an adapter; prefixes are those that a new chat has on.
+    `model` is a base with an adapter, or, where `adapter` says which lanes it stands for, a whole one. Prefixes are
+    those that a new chat has on.
     """
     found: dict[str, Interval] = {}
     for name, lane in LANES.items():
+        if adapter is not None and lane.adapter != adapter:
+            continue
         rows = corpus.heldout(None if lane.prefix else ())
         if not rows:
             return {}
         samples = [corpus.sample(row) for row in rows]
-        found[name] = sample_bits(tuned, lane.adapter, samples, [row.unit.dialogue.identity for row in rows], pad)
+        switched_off = adapter is None and not lane.adapter
+        found[name] = sample_bits(model, not switched_off, samples, [row.group for row in rows], pad)
     return found
 
 

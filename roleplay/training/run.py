@@ -8,6 +8,9 @@ runs/yui/2026-05-01-quick/
     checkpoints/      what --resume goes on from
     adapter/best      lowest held-out loss
     adapter/last      the newest saved step
+    adapter/epoch-20  epochs that were to be kept
+    base/…            instead of adapter/ where weights of the base itself were tuned
+    dialogues.jsonl   what it was trained on
     summary.json      written last: the run is finished
 """
 
@@ -26,6 +29,7 @@ from roleplay.errors import RunError, StorageError
 from roleplay.models.passport import BaseIdentity
 from roleplay.paths import Home, shown, storing, write_file
 from roleplay.text import did_you_mean, one_line
+from roleplay.training.processes import process
 from roleplay.training.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,8 +41,8 @@ class Decisions:
 
     device: str
     """`cpu` or `cuda`."""
-    precision: str
-    """`float32` or `bfloat16`."""
+    dtype: str
+    """Of matrix products: `float32`, `bfloat16` or `float16`."""
     threads: int
     """CPU threads of torch."""
     attention: str
@@ -47,6 +51,12 @@ class Decisions:
     """`tree`: the samples of a step share what they begin with; `padded`: each is a row of its own."""
     batching_because: str = ""
     """Why a run that was to use trees pads; else empty."""
+    tree_attention: str = "tree_grouped"
+    """Name of the attention over trees, one of `TREE_ATTENTION`."""
+    max_tokens_per_pass: int | None = None
+    """Tokens that go through the model at once; `None` where a whole step always does."""
+    bytes_per_token: int = 0
+    """What autograd keeps of a token until the backward pass."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,18 @@ class Run:
         """The loss picture."""
         return self.folder / "loss.png"
 
+    @property
+    def dialogues(self) -> Path:
+        """The dialogues it was trained on, for a run that goes on from it."""
+        return self.folder / "dialogues.jsonl"
+
     def adapter(self, which: str) -> Path:
-        """Folder of the `best` or `last` adapter."""
+        """Folder of the `best`, `last` or `epoch-N` adapter."""
         return self.folder / "adapter" / which
+
+    def result(self, which: str, tuning: str) -> Path:
+        """Folder of what the run made: an adapter, or a whole base where no LoRA was tuned."""
+        return self.adapter(which) if tuning == "lora" else self.folder / "base" / which
 
     def write_config(self, config: RunConfig, card_text: str) -> None:
         """Write what decides the run, first of all."""
@@ -168,7 +187,13 @@ class Run:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against a second run. Raises RunError while another process has it."""
+        """Hold the folder against a second run. Raises RunError while another process has it.
+
+        Of several processes that train together the first one holds it for all.
+        """
+        if process() != 0:
+            yield
+            return
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / ".lock", timeout=0)

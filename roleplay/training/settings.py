@@ -13,30 +13,61 @@ from roleplay.errors import Fault, FileFaults, UsageError
 from roleplay.models.spec import POCKET
 from roleplay.text import did_you_mean, one_line
 
+Scheduler = Literal[
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+    "inverse_sqrt",
+    "reduce_lr_on_plateau",
+    "cosine_with_min_lr",
+    "cosine_warmup_with_min_lr",
+    "warmup_stable_decay",
+    "greedy",
+]
+
 
 class Settings(BaseModel):
-    """Every number of a run."""
+    """Every setting of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
+    stage: Literal["sft", "pt"] = "sft"
+    """`sft` trains the answers of dialogues; `pt` every token of the card's `text` corpora, packed into full rows."""
+    tuning: Literal["lora", "freeze", "full"] = "lora"
+    """`lora` makes an adapter; `freeze` trains the last layers, `full` every weight, and both write a new base."""
+    freeze_layers: Annotated[int, Field(ge=1)] = 2
+    """Layers that `freeze` trains, counted from the last."""
+    from_adapter: str | None = None
+    """Go on with this adapter instead of a new one: a run of the character, or a folder; it brings rank and alpha."""
+    replay: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Weight of the dialogues that the run of `from_adapter` was trained on, where the card no longer names them."""
     epochs: Annotated[float, Field(gt=0)]
     """Passes over the dataset; `max_steps` wins where it is given."""
     max_steps: Annotated[int, Field(ge=1)] | None = None
     """Optimizer steps in all; `None` leaves it to `epochs`."""
+    max_samples: Annotated[int, Field(ge=1)] | None = None
+    """At most this many samples in an epoch, drawn anew for each; `None` takes all."""
     batch_size: Annotated[int, Field(ge=1)]
-    """Sequences in one forward pass."""
+    """Sequences in one padded pass."""
     grad_accum: Annotated[int, Field(ge=1)]
-    """Passes in one optimizer step."""
+    """Times `batch_size`: samples of an optimizer step, in all processes together."""
     learning_rate: Annotated[float, Field(gt=0)]
     """Peak learning rate of AdamW."""
     loraplus_lr_ratio: Annotated[float, Field(ge=1)] = 1
     """The B matrices of the LoRA learn this many times faster than the A matrices (LoRA+)."""
     adam_beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Decay of AdamW's second moment; a lower one slows down sooner where gradients grow."""
-    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"]
+    optimizer: Literal["adamw", "paged_adamw_8bit"] = "adamw"
+    """`paged_adamw_8bit` keeps its moments in eight bits, outside the GPU where that is full."""
+    scheduler: Scheduler
     """Shape of the learning rate, a name of transformers' schedulers."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps of linear warm-up."""
+    scheduler_options: dict[str, int | float | str | bool] = {}
+    """What the scheduler takes besides, such as `min_lr` or `num_decay_steps`."""
+    warmup_steps: Annotated[float, Field(ge=0)] = 0.0
+    """Steps of linear warm-up; below 1, a share of all steps."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Decoupled weight decay."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -45,6 +76,8 @@ class Settings(BaseModel):
     """Rank of the LoRA matrices."""
     alpha: Annotated[float, Field(gt=0)]
     """LoRA scale is alpha / rank."""
+    rslora: bool = False
+    """The LoRA scale is alpha / sqrt(rank) instead (rsLoRA, arXiv 2312.03732)."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """LoRA dropout; 0 keeps training exact."""
     max_length: Annotated[int, Field(ge=16)] = 1024
@@ -55,14 +88,26 @@ class Settings(BaseModel):
     """Steps between held-out losses."""
     save_steps: Annotated[int, Field(ge=1)]
     """Steps between checkpoints."""
+    early_stopping: Annotated[int, Field(ge=1)] | None = None
+    """Held-out losses in a row that may fail to be the lowest before the run ends; `None` never ends it early."""
+    keep_epochs: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Epochs after which what was learned is kept as `epoch-N`, beside best and last."""
     seed: int = 0
     """Of initial weights, order and prefix draws."""
     batching: Literal["tree", "padded"] = "tree"
     """`tree` computes once what samples of a step begin with, `padded` for each of them; the gradient is the same."""
     max_tokens_per_pass: Annotated[int, Field(ge=16)] | None = None
-    """Tokens that go through the model at once with `tree`; a step with more is split, at the same gradient."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of matrix products; `auto` is bfloat16 where the machine has it in hardware."""
+    """Tokens that go through the model at once with `tree`, at the same gradient; `None` finds what memory holds."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is a GPU where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of matrix products; `auto` takes what the machine is fastest with."""
+    quant: Literal["none", "int8", "nf4"] = "none"
+    """How the frozen base is kept in memory, through bitsandbytes."""
+    gradient_checkpointing: bool = False
+    """Compute each layer again in the backward pass instead of keeping it: less memory, about a third more time."""
+    compile: bool = False
+    """Compile the model with torch; worth it on long runs."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +145,7 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
         raise UsageError(f"{problem}; {remedy}")
     values: dict[str, Any] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
-    typed = {key: value for key, value in typed.items() if value is not None}
+    typed = {key: value for key, value in typed.items() if _was_typed(value)}
     preset_values = {key: value for key, value in presets[chosen].items() if key != "about"}
     for layer, source in ((preset_values, f"preset {chosen}"), (card_values, "card"), (typed, "typed")):
         values |= layer
@@ -109,23 +154,66 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise _as_faults(card_file, sources, error) from error
+    refuse_contradictions(settings)
     return Resolved(chosen, settings, {key: sources[key] for key in Settings.model_fields})
+
+
+def retyped(settings: Settings, typed: Mapping[str, Any]) -> Settings:
+    """`settings` with typed values in their place. Raises UsageError for values that are none."""
+    values = settings.model_dump() | {key: value for key, value in typed.items() if _was_typed(value)}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        wrong = [_wrong(str(issue["loc"][0]), _problem(issue)[0]) for issue in error.errors()]
+        raise UsageError("; ".join(wrong)) from error
+
+
+def refuse_contradictions(settings: Settings) -> None:
+    """Raises UsageError for settings that cannot hold together, all of them at once."""
+    whole = settings.tuning != "lora"
+    clashes = [
+        (settings.replay > 0 and settings.from_adapter is None, "--replay repeats the run of --from-adapter; name one"),
+        (settings.replay > 0 and settings.stage == "pt", "--replay repeats dialogues, and --stage pt trains none"),
+        (whole and settings.from_adapter is not None, f"--tuning {settings.tuning} has no adapter to begin with"),
+        (
+            whole and settings.quant != "none",
+            f"--tuning {settings.tuning} cannot train a base kept in {settings.quant}",
+        ),
+        (whole and settings.loraplus_lr_ratio > 1, f"--tuning {settings.tuning} has no LoRA for --loraplus-lr-ratio"),
+        (settings.optimizer != "adamw" and settings.device == "cpu", f"--optimizer {settings.optimizer} needs a GPU"),
+        (settings.dtype == "float16" and settings.device == "cpu", "--dtype float16 needs a GPU"),
+    ]
+    wrong = [told for clash, told in clashes if clash]
+    if wrong:
+        raise UsageError("these settings cannot hold together: " + "; ".join(wrong))
 
 
 def _as_faults(card_file: CardFile, sources: Mapping[str, str], error: ValidationError) -> FileFaults | UsageError:
     faults, wrong = [], []
     for issue in error.errors():
         key = str(issue["loc"][0])
-        if issue["type"] == "extra_forbidden":
-            problem, remedy = "is not a setting of training", did_you_mean(key, Settings.model_fields)
-        else:
-            problem = f"{issue['msg'][0].lower()}{issue['msg'][1:]} (seen: {one_line(repr(issue['input']))})"
-            remedy = "correct the value"
+        problem, remedy = _problem(issue)
         if sources.get(key) == "typed":
-            wrong.append(f"--{key.replace('_', '-')}: {problem}")
+            wrong.append(_wrong(key, problem))
         else:
             faults.append(_card_fault(card_file, key, problem, remedy))
     return UsageError("; ".join(wrong)) if wrong else FileFaults(faults)
+
+
+def _problem(issue: Any) -> tuple[str, str]:
+    """What is wrong with a value, and the remedy."""
+    if issue["type"] == "extra_forbidden":
+        return "is not a setting of training", did_you_mean(str(issue["loc"][0]), Settings.model_fields)
+    problem = f"{issue['msg'][0].lower()}{issue['msg'][1:]} (seen: {one_line(repr(issue['input']))})"
+    return problem, "correct the value"
+
+
+def _wrong(key: str, problem: str) -> str:
+    return f"--{key.replace('_', '-')}: {problem}"
+
+
+def _was_typed(value: Any) -> bool:
+    return value is not None and value != []
 
 
 def _card_fault(card_file: CardFile, key: str, problem: str, remedy: str) -> Fault:

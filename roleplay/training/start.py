@@ -8,9 +8,23 @@ from roleplay.cards.load import CardFile
 from roleplay.errors import UsageError
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
+from roleplay.training.origin import with_origin
+from roleplay.training.prepare import Job, prepare
 from roleplay.training.run import Run, RunConfig, new_run, resumable_run, runs_of
-from roleplay.training.settings import Resolved, resolve
-from roleplay.training.tune import Job, prepare
+from roleplay.training.settings import Resolved, refuse_contradictions, resolve, retyped
+
+_SHAPE = (
+    "stage",
+    "tuning",
+    "freeze_layers",
+    "from_adapter",
+    "rank",
+    "rslora",
+    "optimizer",
+    "loraplus_lr_ratio",
+    "seed",
+)
+"""What checkpoints hold the outcome of: another value would not fit, or would be ignored."""
 
 
 @dataclass(frozen=True)
@@ -35,44 +49,67 @@ class Start:
 class Plan:
     """A run with its settings, before anything is loaded."""
 
+    home: Home
+    """Where it is kept."""
     run: Run
     """Its folder, which may not exist yet."""
     base: str | None
     """The base to load."""
     resolved: Resolved
-    """Settings of a new run; a resumed one keeps its own."""
+    """Its settings."""
     former: RunConfig | None
-    """Configuration of a resumed run."""
+    """Configuration of a resumed run, as it was."""
+    anyway: bool = False
+    """Whether a resumed run goes on with whatever changed."""
 
 
 def plan_new(home: Home, start: Start) -> Plan:
-    """Settings and folder of a new run. Raises UsageError, FileFaults or RunError."""
+    """Settings and folder of a new run. Raises UsageError, FileFaults, AdapterError or RunError."""
     base = start.base or start.card_file.card.base
     spec = parse_spec(base, trust_remote_code=start.trust_remote_code)
-    resolved = resolve(start.card_file, spec.name, start.preset, start.typed)
-    run = new_run(home, start.card_file.card.name, start.run, resolved.preset)
-    return Plan(run, base, resolved, None)
+    name = start.card_file.card.name
+    resolved = with_origin(resolve(start.card_file, spec.name, start.preset, start.typed), home, name, start.typed)
+    return Plan(home, new_run(home, name, start.run, resolved.preset), base, resolved, None)
 
 
-def plan_resume(home: Home, start: Start) -> Plan:
-    """The run to go on with; settings typed beside --resume must be those it has. Raises RunError or UsageError."""
+def plan_resume(home: Home, start: Start, *, anyway: bool = False) -> Plan:
+    """The run to go on with; settings typed beside it must be those it has, unless `anyway`.
+
+    Raises RunError or UsageError.
+    """
     run = resumable_run(home, start.card_file.card.name, start.run)
     former = run.read_config()
-    kept = former.settings.model_dump()
-    odd = {key: value for key, value in start.typed.items() if value is not None and value != kept.get(key)}
+    settings = retyped(former.settings, start.typed)
+    odd = {key: value for key, value in settings if value != getattr(former.settings, key)}
+    told = [f"{key} {value} (the run has {getattr(former.settings, key)})" for key, value in odd.items()]
     if start.preset not in (None, former.preset):
-        odd["preset"] = start.preset
-    if odd:
-        listed = ", ".join(f"{key} {value} (the run has {kept.get(key, former.preset)})" for key, value in odd.items())
-        raise UsageError(f"a resumed run keeps its settings, but {listed} was typed; leave it out, or start a new run")
-    resolved = Resolved(former.preset, former.settings, former.sources)
-    return Plan(run, start.base or former.base_source, resolved, former)
+        told.append(f"preset {start.preset} (the run has {former.preset})")
+    fixed = [key for key in odd if key in _SHAPE]
+    if told and (fixed or not anyway or start.preset not in (None, former.preset)):
+        remedy = "leave it out, or start a new run"
+        if not anyway and not fixed:
+            remedy = "leave it out, accept it with --anyway, or start a new run"
+        raise UsageError(f"a resumed run keeps its settings, but {', '.join(told)} was typed; {remedy}")
+    refuse_contradictions(settings)
+    sources = {**former.sources, **dict.fromkeys(odd, "typed on resume")}
+    return Plan(home, run, start.base or former.base_source, Resolved(former.preset, settings, sources), former, anyway)
 
 
-def load(plan: Plan, start: Start) -> Job:
-    """Load base and dataset and pass the gate; the run's folder must be held."""
+def load(plan: Plan, start: Start, *, cached: bool = True) -> Job:
+    """Load base and dataset and pass the gate; the run's folder must be held.
+
+    Nothing is written where not `cached`; else rendered samples are kept in the home.
+    """
     spec = parse_spec(plan.base, trust_remote_code=start.trust_remote_code)
-    return prepare(plan.run, start.card_file, spec, plan.resolved, plan.former)
+    return prepare(
+        plan.run,
+        start.card_file,
+        spec,
+        plan.resolved,
+        plan.former,
+        cache=plan.home.token_cache if cached else None,
+        anyway=plan.anyway,
+    )
 
 
 def equal_run(home: Home, config: RunConfig) -> Run | None:

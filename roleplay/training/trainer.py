@@ -1,39 +1,38 @@
-"""`transformers.Trainer`, subclassed at its seams: order, held-out loss, checkpoints that are whole or absent."""
+"""`transformers.Trainer`, subclassed at its seams: whole optimizer steps, held-out loss, the best kept at once."""
 
-import functools
+import contextlib
 import json
 import math
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from peft.optimizers import create_loraplus_optimizer
-from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from transformers import Trainer, TrainerControl
 
-from roleplay.dataset.build import Corpus, Row
 from roleplay.dataset.sample import Sample
-from roleplay.dataset.tree import TokenTree, split_step, tree_of
+from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
-from roleplay.measures.likelihood import likelihoods, mean_loss, pad_right, token_losses, tree_losses
-from roleplay.paths import storing
-from roleplay.training.batching import TREE
+from roleplay.measures.likelihood import likelihoods
+from roleplay.training.checkpoints import newest_step, whole_or_absent
+from roleplay.training.processes import process, processes
 from roleplay.training.run import Decisions
 from roleplay.training.settings import Settings
+from roleplay.training.steps import Collator, Step, pass_losses
 
-_KEPT_CHECKPOINTS = 2
 _UNTOLD = "untold_loss.json"
 
 
 class EpochRows(Dataset[Sample]):
     """The rows of the epoch at hand; the data loader announces each epoch through `set_epoch`."""
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Trainable[Any]) -> None:
         self.corpus = corpus
-        self.rows: list[Row] = []
+        self.rows: list[Any] = []
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -48,43 +47,62 @@ class EpochRows(Dataset[Sample]):
 
 
 class PersonaTrainer(Trainer):
-    """Trains the adapter on `corpus`; the best one by held-out loss goes to `save_best` as soon as it is known."""
+    """Trains on `corpus`; the best by held-out loss goes to `save_best` as soon as it is known."""
 
     optimizer: torch.optim.Optimizer | None
+    control: TrainerControl
 
     def __init__(
         self,
         *,
-        corpus: Corpus,
+        corpus: Trainable[Any],
         heldout: Sequence[Sample],
         pad: int,
         decisions: Decisions,
         settings: Settings,
         save_best: Callable[[], None],
+        took: Callable[[Step], None] = lambda step: None,
+        refit: bool = False,
         **options: Any,
     ) -> None:
+        """`took` hears of each step; with `refit`, what a checkpoint says of rates gives way to the settings."""
+        rows = settings.batch_size
+        if decisions.max_tokens_per_pass is not None:
+            rows = max(1, min(rows, decisions.max_tokens_per_pass // corpus.longest))
+        collator = Collator(
+            tree=decisions.batching == "tree",
+            rows=rows,
+            limit=decisions.max_tokens_per_pass,
+            pad=pad,
+            process=process(),
+            processes=processes(),
+        )
         super().__init__(
-            train_dataset=EpochRows(corpus),
-            eval_dataset=list(heldout) or None,
-            data_collator=(
-                functools.partial(_as_trees, limit=settings.max_tokens_per_pass)
-                if decisions.batching == "tree"
-                else functools.partial(pad_right, pad=pad)
-            ),
-            **options,
+            train_dataset=EpochRows(corpus), eval_dataset=list(heldout) or None, data_collator=collator, **options
         )
         self.heldout, self.pad, self.save_best = heldout, pad, save_best
-        self.decisions, self.settings = decisions, settings
+        self.decisions, self.settings, self.took, self.refit = decisions, settings, took, refit
         self._attend()
         self._staging: str | None = None
+        self._norm: torch.Tensor | float = 0.0
         self.model_accepts_loss_kwargs = True  # the loss is divided by the step's tokens here, not by its passes
 
     def _attend(self) -> None:
         if self.decisions.batching == "tree":
-            self.model.set_attn_implementation(TREE)
+            self.model.set_attn_implementation(self.decisions.tree_attention)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(train_dataset or self.train_dataset)
+    def get_train_dataloader(self) -> Any:
+        """Whole optimizer steps in every process: the collator takes the share of each."""
+        loader = DataLoader(
+            self.train_dataset,
+            batch_size=self._train_batch_size,
+            sampler=SequentialSampler(self.train_dataset),
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+            num_workers=self.args.dataloader_num_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+        )
+        return prepare_data_loader(loader, self.args.device, num_processes=1, process_index=0, put_on_device=False)
 
     def _run_epoch(self, *args: Any, **options: Any) -> None:
         """Nothing where a run was killed between its last step and its summary: Trainer would take one step more."""
@@ -94,8 +112,9 @@ class PersonaTrainer(Trainer):
     def _save_rng_state(self, output_dir: str) -> None:
         """With it, the loss since the last log entry, which Trainer forgets: the next entry would be another."""
         super()._save_rng_state(output_dir)
-        untold = {"loss": self._tr_loss.item(), "since": self._globalstep_last_logged}
-        (Path(output_dir) / _UNTOLD).write_text(json.dumps(untold), encoding="utf-8")
+        if process() == 0:
+            untold = {"loss": self._tr_loss.item(), "since": self._globalstep_last_logged}
+            (Path(output_dir) / _UNTOLD).write_text(json.dumps(untold), encoding="utf-8")
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         """Called on resume alone, before the first batch."""
@@ -114,55 +133,82 @@ class PersonaTrainer(Trainer):
         optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **options)
         return optimizer
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """What is learned of the gradients stays; with `refit`, rates, betas and decay are those of the settings."""
+        if not self.refit or self.optimizer is None:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        fresh = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        super()._load_optimizer_and_scheduler(checkpoint)
+        for group, values in zip(self.optimizer.param_groups, fresh, strict=True):
+            group.update(values)
+        if isinstance(self.lr_scheduler, LambdaLR):
+            self.lr_scheduler.base_lrs = [group["initial_lr"] for group in fresh]
+            for group, shape in zip(self.optimizer.param_groups, self.lr_scheduler.lr_lambdas, strict=True):
+                group["lr"] = group["initial_lr"] * shape(self.lr_scheduler.last_epoch)
+
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """A whole optimizer step where it comes as trees: a pass for each, one loss for all."""
-        if "trees" not in inputs:
-            padded: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-            return padded
+        """A whole optimizer step, its passes one after the other; processes meet in the last backward pass only."""
         model.train()
-        trees: list[TokenTree] = inputs["trees"]
-        count = sum(int(tree.times.sum()) for tree in trees)
+        step: Step = inputs["step"]
         losses = []
-        for tree in trees:
-            with self.compute_loss_context_manager():
-                loss = tree_losses(model, tree).sum() / count
-            self.accelerator.backward(loss)
+        for i, part in enumerate(step.passes):
+            alone = i < len(step.passes) - 1
+            with self.accelerator.no_sync(model) if alone else contextlib.nullcontext():
+                with self.compute_loss_context_manager():
+                    # Processes average their gradients: times their number, that is the sum over the step's tokens.
+                    loss = pass_losses(model, part).sum() / step.trained_tokens * processes()
+                self.accelerator.backward(loss)
             losses.append(loss.detach())
+        self.took(step)
         return torch.stack(losses).sum()
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        """Nats per trained token of the whole optimizer step, whatever the passes it is split into."""
-        count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
-        return token_losses(self.model, inputs).sum() / count
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: Trainer's estimate knows nothing of what samples share."""
+        return 0
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """On a CPU a gradient that is no number ends the run before it reaches a weight; a GPU is not waited for."""
+        self._norm = super()._clip_grad_norm(model)
+        if self.decisions.device == "cpu":
+            self._refuse_divergence("gradient", self._norm, self.state.global_step + 1)
+        return self._norm
+
+    def _refuse_divergence(self, what: str, value: torch.Tensor | float, step: int) -> None:
+        if not math.isfinite(float(value)):
+            kept = newest_step(Path(self.args.output_dir))
+            told = "nothing was saved before" if kept is None else f"the checkpoint of step {kept} is kept"
+            raise RunError(
+                f"training has diverged: the {what} at step {step} is {float(value)}; {told}; start a new run with a "
+                "lower --learning-rate"
+            )
 
     def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
         """Raises RunError where a loss is no number any more: nothing good is learned from there on."""
         for name in ("loss", "eval_loss"):
-            if not math.isfinite(logs.get(name, 0.0)):
-                raise RunError(
-                    f"training has diverged: the loss at step {self.state.global_step} is {logs[name]}; start a new "
-                    "run with a lower --learning-rate"
-                )
+            self._refuse_divergence("loss", logs.get(name, 0.0), self.state.global_step)
         super().log(logs, *args, **options)
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
-        """Held-out loss in nats per trained token, exact over all held-out samples."""
+        """Held-out loss in nats per trained token, exact over all held-out samples; each process scores its share."""
         self.model.eval()
         self.model.set_attn_implementation(self.decisions.attention)
+        mine = self.heldout[process() :: processes()]
         with self.compute_loss_context_manager():
-            metrics = {"eval_loss": mean_loss(likelihoods(self.model, self.heldout, self.pad))}
+            scores = likelihoods(self.model, mine, self.pad)
+        sums = torch.tensor(
+            [sum(s.nats for s in scores), float(sum(s.tokens for s in scores))],
+            dtype=torch.float64,
+            device=self.args.device,
+        )
+        nats, tokens = self.accelerator.reduce(sums, reduction="sum").tolist()
+        metrics = {"eval_loss": nats / max(1, tokens)}
         self.model.train()
         self._attend()
         self.log(metrics)
-        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
@@ -175,36 +221,12 @@ class PersonaTrainer(Trainer):
         return self._staging or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """Write under a temporary name, flush, rename: a checkpoint that can be seen is whole."""
-        output = Path(self.args.output_dir)
-        name = f"checkpoint-{self.state.global_step}"
-        staging = output / ".writing"
-        self._staging = str(staging)
-        try:
-            with storing(output / name):
-                shutil.rmtree(staging, ignore_errors=True)
+        """Whole or absent; never one of weights that are no numbers any more."""
+        if self.decisions.dtype != "float16":  # whose scaler passes over such steps
+            self._refuse_divergence("gradient", self._norm, self.state.global_step)
+        with whole_or_absent(Path(self.args.output_dir), self.state.global_step) as staging:
+            self._staging = str(staging)
+            try:
                 super()._save_checkpoint(model, trial)
-                for path in staging.rglob("*"):
-                    if path.is_file():
-                        with path.open("rb") as file:
-                            os.fsync(file.fileno())
-                shutil.rmtree(output / name, ignore_errors=True)
-                (staging / name).rename(output / name)
-        finally:
-            self._staging = None
-            shutil.rmtree(staging, ignore_errors=True)
-        for old in checkpoints(output)[:-_KEPT_CHECKPOINTS]:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _as_trees(samples: Sequence[Sample], limit: int | None) -> dict[str, Any]:
-    """The samples of an optimizer step as trees of at most `limit` tokens each."""
-    groups = [range(len(samples))] if limit is None else split_step([sample.ids for sample in samples], limit)
-    trees = [tree_of([samples[i] for i in group]) for group in groups]
-    return {"input_ids": torch.from_numpy(trees[0].ids)[None], "trees": trees}
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Whole checkpoints in `folder`, the oldest first."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return sorted(found, key=lambda path: int(path.name.rsplit("-", 1)[1]))
+            finally:
+                self._staging = None

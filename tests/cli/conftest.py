@@ -25,7 +25,7 @@ from tests.training.pell import write_pell
 
 SHORT = [
     *("--max-steps", "30", "--batch-size", "2", "--grad-accum", "2", "--learning-rate", "5e-3", "--rank", "16"),
-    *("--alpha", "64", "--dropout", "0.1", "--precision", "float32"),
+    *("--alpha", "64", "--dropout", "0.1", "--dtype", "float32"),
     *("--logging-steps", "4", "--eval-steps", "10", "--save-steps", "7"),
 ]
 """Settings of every run here: a second or two, and enough moments to be stopped at."""

@@ -15,7 +15,7 @@ from tests.training.pell import DESC, TALK, interrupt_at, outcome, write_pell
 
 TRAINING = """\
 training:
-  {max_steps: 8, batch_size: 2, grad_accum: 2, rank: 4, alpha: 8, dropout: 0.1, precision: float32,
+  {max_steps: 8, batch_size: 2, grad_accum: 2, rank: 4, alpha: 8, dropout: 0.1, dtype: float32,
    logging_steps: 3, eval_steps: 3, save_steps: 3}
 generation: {max_new_tokens: 6}
 """

@@ -7,7 +7,7 @@ import pytest
 from roleplay.paths import Home
 from tests.cli.conftest import SHORT, Trained, refused, roleplay
 
-TREE = [*SHORT[: SHORT.index("--dropout")], "--precision", "float32"]
+TREE = [*SHORT[: SHORT.index("--dropout")], "--dtype", "float32"]
 
 
 def test_it_tells_steps_tokens_memory_and_time_and_writes_nothing(pell: Path, home: Home, trained: Trained) -> None:
@@ -22,7 +22,7 @@ def test_it_tells_steps_tokens_memory_and_time_and_writes_nothing(pell: Path, ho
     )
     assert (plan["samples_per_step"], plan["batching"], plan["batching_because"]) == (4, "tree", "")
     assert plan["tree_tokens"] < plan["padded_tokens"]
-    assert plan["memory"]["adapter"] == plan["memory"]["gradients"] == 4 * plan["parameters"]
+    assert plan["memory"]["trained"] == plan["memory"]["gradients"] == 4 * plan["parameters"]
     assert plan["memory"]["optimizer"] == 8 * plan["parameters"]
     assert plan["memory"]["peak"] > plan["memory"]["base"] > 0
     assert plan["seconds"] == pytest.approx(30 * plan["seconds_per_step"])
@@ -39,7 +39,7 @@ def test_steps_are_those_of_the_epochs(pell: Path) -> None:
 def test_a_person_reads_a_few_lines_and_why_samples_are_padded(pell: Path) -> None:
     told = roleplay("train", "pell", *SHORT, "--plan")
     assert [line.split()[0] for line in told.out.splitlines()] == [
-        *("pell", "samples", "limit", "step", "adapter", "memory", "time")
+        *("pell", "samples", "limit", "step", "trained", "memory", "time")
     ]
     assert "computed padded (with dropout every pass is another)" in told.out
     assert "30 steps of " in told.out

@@ -79,7 +79,7 @@ def test_presets_are_listed_with_what_they_are_for(home: Home) -> None:
 
 
 def test_the_cards_training_block_is_obeyed_unless_typed(pell: Path, home: Home) -> None:
-    pell.write_text(pell.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, precision: float32}\n")
+    pell.write_text(pell.read_text() + "training: {preset: quick, max_steps: 1, rank: 3, dtype: float32}\n")
     assert roleplay("train", "pell", "--rank", 2).status == 0
     config = the_run(home).read_config()
     assert config.preset == "quick"
@@ -101,7 +101,7 @@ def test_the_cards_training_block_is_obeyed_unless_typed(pell: Path, home: Home)
         (["--preset", "fouding"], "there is no preset 'fouding'; did you mean 'founding'?"),
         (["--rank", "0"], "--rank: input should be greater than or equal to 1 (seen: 0)"),
         (["--epochs", "inf"], "--epochs: input should be a finite number (seen: inf)"),
-        (["--scheduler", "cosin"], "--scheduler: input should be 'cosine', "),
+        (["--scheduler", "cosin"], "--scheduler: input should be 'linear', 'cosine', "),
     ],
 )
 def test_wrong_usage_ends_with_2_before_anything_is_made(pell: Path, home: Home, flags: list[str], told: str) -> None:
@@ -251,7 +251,7 @@ def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
     ("size", "every", "victim"),
     [
         (600, 1, "run.json"),
-        (3000, 30, "metrics.jsonl"),
+        (4500, 30, "metrics.jsonl"),
         (20_000, 1, "adapter/best"),
         (40_000, 1, "checkpoints/checkpoint-30"),
     ],

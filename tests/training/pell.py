@@ -69,7 +69,7 @@ SETTINGS: dict[str, Any] = {
     "rank": 16,
     "alpha": 64.0,
     "dropout": 0.1,
-    "precision": "float32",
+    "dtype": "float32",
     "logging_steps": 3,
     "eval_steps": 4,
     "save_steps": 5,
@@ -99,13 +99,19 @@ def run_pell(home: Home, card: Path, name: str, report: Reporter = lambda progre
 
 
 def resume_pell(
-    home: Home, card: Path, name: str | None = None, report: Reporter = lambda progress: None, **typed: Any
+    home: Home,
+    card: Path,
+    name: str | None = None,
+    report: Reporter = lambda progress: None,
+    *,
+    anyway: bool = False,
+    **typed: Any,
 ) -> Run:
     """Go on with a run."""
     start = Start(load_card(card), typed.pop("base", None), typed.pop("preset", None), typed, name)
-    plan = plan_resume(home, start)
+    plan = plan_resume(home, start, anyway=anyway)
     with plan.run.locked():
-        train(load(plan, start), resume=True, report=report, say=lambda text: None)
+        train(load(plan, start), resume=True, report=report, say=lambda text: None, anyway=anyway)
     return plan.run
 
 
@@ -136,8 +142,9 @@ def crash_at(step: int) -> Reporter:
 
 
 def metrics(run: Run) -> list[dict[str, Any]]:
-    """Every line of the metrics file."""
-    return [json.loads(line) for line in run.metrics.read_text(encoding="utf-8").splitlines()]
+    """Every line of the metrics file, without what the clock decides."""
+    entries = [json.loads(line) for line in run.metrics.read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in entry.items() if not key.endswith("_per_second")} for entry in entries]
 
 
 def outcome(run: Run) -> dict[str, Any]:

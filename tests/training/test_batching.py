@@ -21,7 +21,7 @@ from transformers import (
 from roleplay.dataset.sample import Sample
 from roleplay.models.adapter import attach_new
 from roleplay.paths import Home
-from roleplay.training import batching, trainer
+from roleplay.training import batching, steps
 from roleplay.training.batching import why_not_tree
 from roleplay.training.run import Run
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome, resume_pell, run_pell
@@ -52,9 +52,9 @@ def test_a_run_on_trees_ends_where_padded_rows_end(tmp_path: Path, card: Path) -
 
 def test_a_step_in_several_passes_is_the_same_step(tmp_path: Path, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
-    losses_of = trainer.tree_losses
+    losses_of = steps.tree_losses
     monkeypatch.setattr(
-        trainer, "tree_losses", lambda model, tree: passes.append(len(tree.ids)) or losses_of(model, tree)
+        steps, "tree_losses", lambda model, tree: passes.append(len(tree.ids)) or losses_of(model, tree)
     )
     home = Home(tmp_path / "home")
     whole, split = (run_pell(home, card, str(limit), max_tokens_per_pass=limit, **EXACT) for limit in (None, 60))
@@ -77,20 +77,20 @@ def test_a_run_with_dropout_is_padded_and_says_so(tmp_path: Path, card: Path) ->
     assert (decisions.batching, decisions.batching_because) == ("padded", "with dropout every pass is another")
 
 
-def reason(config: PretrainedConfig, precision: str = "float32") -> str:
+def reason(config: PretrainedConfig, dtype: str = "float32") -> str:
     torch.manual_seed(0)
     tuned, _ = attach_new(AutoModelForCausalLM.from_config(config), rank=4, alpha=8, dropout=0)
     before = {name: part.clone() for name, part in tuned.state_dict().items()}
-    said = why_not_tree(tuned, SAMPLES, pad=0, precision=precision, attention="eager")
+    said = why_not_tree(tuned, SAMPLES, pad=0, dtype=dtype, attention="eager")
     assert all(torch.equal(part, before[name]) for name, part in tuned.state_dict().items())
     assert all(part.grad is None for part in tuned.parameters())
     return said
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_llama_is_proven_in_both_precisions(precision: str) -> None:
-    config = LlamaConfig(**MLP, dtype=getattr(torch, precision))
-    assert reason(config, precision) == ""
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_llama_is_proven_in_both_precisions(dtype: str) -> None:
+    config = LlamaConfig(**MLP, dtype=getattr(torch, dtype))
+    assert reason(config, dtype) == ""
 
 
 @pytest.mark.parametrize(

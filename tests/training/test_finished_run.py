@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 
 from roleplay.cards.load import load_card
 from roleplay.dataset.build import Corpus, Row, build_corpus
@@ -47,6 +48,7 @@ def test_the_folder_holds_everything_and_no_leftovers(finished: Finished) -> Non
         "card.yaml",
         "metrics.jsonl",
         "loss.png",
+        "dialogues.jsonl",
         "checkpoints",
         "adapter",
         "summary.json",
@@ -59,7 +61,7 @@ def test_the_folder_holds_everything_and_no_leftovers(finished: Finished) -> Non
 
 def test_the_configuration_says_all_that_decides_the_result(finished: Finished, corpus: Corpus) -> None:
     value = json.loads((finished.run.folder / "run.json").read_text())
-    assert value["settings"] == Settings.model_validate(value["settings"]).model_dump()
+    assert value["settings"] == Settings.model_validate(value["settings"]).model_dump(mode="json")
     assert SETTINGS.items() <= value["settings"].items()
     assert value["sources"] == dict.fromkeys(Settings.model_fields, "default") | dict.fromkeys(SETTINGS, "typed") | {
         "epochs": "preset founding",
@@ -69,16 +71,19 @@ def test_the_configuration_says_all_that_decides_the_result(finished: Finished, 
     assert value["preset"] == "founding"
     assert value["card"] == fingerprint(finished.card.read_bytes())
     assert value["dataset"] == corpus.fingerprint
+    assert value["decisions"].pop("bytes_per_token") > 0
     assert value["decisions"] == {
         "device": "cpu",
-        "precision": "float32",
+        "dtype": "float32",
         "threads": 1,
         "attention": "eager",
         "batching": "padded",
         "batching_because": "with dropout every pass is another",
+        "tree_attention": "tree_grouped",
+        "max_tokens_per_pass": None,
     }
     assert value["targets"] == "q_proj, k_proj, v_proj of all 2 layers (6 modules)"
-    assert value["environment"].keys() == {"python", "torch", "transformers", "peft", "accelerate"}
+    assert value["environment"].keys() == {"python", "torch", "transformers", "peft", "accelerate", "processes"}
 
 
 def test_the_configuration_names_the_base_exactly(finished: Finished, tiny_base: Path) -> None:
@@ -97,7 +102,9 @@ def test_the_metrics_hold_step_epoch_and_both_losses(finished: Finished) -> None
     assert [entry["step"] for entry in entries if "loss" in entry] == [3, 6, 9, 12]
     assert [entry["step"] for entry in entries if "eval_loss" in entry] == [0, 4, 8, 12, 13]
     assert all(a["epoch"] <= b["epoch"] for a, b in pairwise(entries))
-    assert entries[-1]["epoch"] == 4.4
+    assert entries[-1]["epoch"] == 4.3333
+    timed = [json.loads(line) for line in finished.run.metrics.read_text().splitlines() if '"loss"' in line]
+    assert all(entry["tokens_per_second"] > entry["samples_per_second"] > 0 for entry in timed)
 
 
 def test_the_picture_is_a_png(finished: Finished) -> None:
@@ -162,7 +169,7 @@ def test_the_summary_tells_the_outcome(finished: Finished) -> None:
     summary, entries = finished.run.read_summary(), metrics(finished.run)
     heldout = [entry["eval_loss"] for entry in entries if "eval_loss" in entry]
     assert summary["finished"]
-    assert (summary["steps"], summary["epochs"], summary["preset"]) == (13, 4.4, "founding")
+    assert (summary["steps"], summary["epochs"], summary["preset"]) == (13, 4.33, "founding")
     assert summary["training_loss"] == [entry["loss"] for entry in entries if "loss" in entry][-1]
     assert summary["heldout_loss"] == heldout[-1]
     assert summary["best_heldout_loss"] == min(heldout[1:])
@@ -228,9 +235,14 @@ def test_another_seed_gives_another_adapter(tmp_path: Path, card: Path) -> None:
 
 
 def test_a_run_that_diverges_stops_and_says_so(tmp_path: Path, card: Path) -> None:
-    with pytest.raises(RunError, match=r"diverged: the loss at step [34] is nan; start a new run with a lower --learn"):
-        run_pell(Home(tmp_path / "home"), card, "wild", learning_rate=1e30)
-    assert not (tmp_path / "home" / "runs" / "pell" / "wild" / "summary.json").exists()
+    told = "diverged: the gradient at step 2 is nan; the checkpoint of step 1 is kept; start a new run with a lower --l"
+    home = Home(tmp_path / "home")
+    with pytest.raises(RunError, match=told):
+        run_pell(home, card, "wild", learning_rate=1e30, save_steps=1)
+    run = Run(home.runs / "pell" / "wild")
+    assert not run.finished
+    for path in run.checkpoints.glob("checkpoint-*/adapter_model.safetensors"):
+        assert all(weight.isfinite().all() for weight in load_file(path).values())
 
 
 def weights(run: Run) -> list[bytes]:

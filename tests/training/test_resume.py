@@ -34,7 +34,8 @@ from tests.training.pell import (
 @pytest.fixture(autouse=True)
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than training here, and is tested elsewhere."""
-    monkeypatch.setattr("roleplay.training.tune.draw_losses", lambda *_: None)
+    for place in ("tune", "finish"):
+        monkeypatch.setattr(f"roleplay.training.{place}.draw_losses", lambda *_: None)
 
 
 # 13 steps, 3 an epoch: a checkpoint every 5, a log entry every 3, a held-out loss every 4.
@@ -120,10 +121,10 @@ def test_a_checkpoint_half_written_is_passed_over(tmp_path: Path, card: Path, fi
     whole = run.checkpoints / "checkpoint-5"
     shutil.copytree(whole, run.checkpoints / "checkpoint-6")
     (run.checkpoints / "checkpoint-6" / "trainer_state.json").unlink()
-    shutil.copytree(whole, run.checkpoints / ".writing" / "checkpoint-7")
+    shutil.copytree(whole, run.checkpoints / "tmp-checkpoint-7" / "checkpoint-7")
     resume_pell(home, card)
     assert outcome(run) == outcome(finished.run)
-    assert not (run.checkpoints / ".writing").exists()
+    assert not (run.checkpoints / "tmp-checkpoint-7").exists()
 
 
 def test_a_metrics_line_cut_off_by_a_crash_is_dropped(tmp_path: Path, card: Path, finished: Finished) -> None:

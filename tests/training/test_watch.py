@@ -39,8 +39,8 @@ def test_metrics_are_a_line_an_entry_and_the_trainers_closing_words_are_none(
     log(file, arguments, 2, eval_loss=1.5)
     log(file, arguments, 2, train_runtime=3.0, train_loss=2.0, total_flos=1e9)
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
-        {"step": 1, "epoch": 1 / 7, "loss": 2.5},
-        {"step": 2, "epoch": 2 / 7, "eval_loss": 1.5},
+        {"step": 1, "epoch": 0.1429, "loss": 2.5},
+        {"step": 2, "epoch": 0.2857, "eval_loss": 1.5},
     ]
 
 

@@ -1,0 +1,181 @@
+"""From card, base and settings to a run that is ready to train."""
+
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from roleplay.cards.load import CardFile
+from roleplay.dataset.blocks import build_text_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.render import make_renderer
+from roleplay.dataset.trainable import Trainable
+from roleplay.errors import RunError
+from roleplay.models.adapter import adapter_parameters, attach_new, attach_saved
+from roleplay.models.base import Base, load_base, load_context, load_tokenizer
+from roleplay.models.spec import BaseSpec
+from roleplay.models.whole import unfreeze
+from roleplay.paths import shown
+from roleplay.training.decide import decide, settle
+from roleplay.training.memory import check_base
+from roleplay.training.origin import replayed
+from roleplay.training.processes import from_first, processes
+from roleplay.training.run import Decisions, Run, RunConfig
+from roleplay.training.settings import Resolved, Settings
+
+_LIBRARIES = ("torch", "transformers", "peft", "accelerate")
+_DECIDING = ("device", "dtype", "quant", "tuning", "batching", "max_tokens_per_pass", "dropout", "optimizer")
+"""Settings that a machine's decisions depend on."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to train."""
+
+    run: Run
+    """Its folder."""
+    card_file: CardFile
+    """The character."""
+    config: RunConfig
+    """What decides the result."""
+    corpus: Trainable[Any]
+    """What is trained."""
+    base: Base
+    """The base, loaded as the decisions say."""
+    parameters: int
+    """Trainable parameters."""
+    tuned: Any
+    """The base with the adapter on it, or with weights of its own that learn."""
+
+
+def prepare(
+    run: Run,
+    card_file: CardFile,
+    spec: BaseSpec,
+    resolved: Resolved,
+    former: RunConfig | None,
+    *,
+    cache: Path | None,
+    anyway: bool = False,
+) -> Job:
+    """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
+
+    `cache` is the folder of rendered samples; `None` keeps none. Raises RunError where card, dataset or base are no
+    longer those of `former`, unless `anyway`, and every error of loading.
+    """
+    settings = resolved.settings
+    corpus = _build(card_file, spec, settings, cache)
+    corpus.check(math.ceil(epochs_of(settings, corpus)))
+    kept = former.decisions if former and not _decides_anew(former.settings, settings) else None
+    decisions = kept or from_first(lambda: decide(settings, corpus.longest))
+    if decisions.device == "cuda" and not torch.cuda.is_available():
+        raise RunError(
+            f"{shown(run.folder)} was begun on a GPU and there is none here; resume it there, or start a new run"
+        )
+    torch.set_num_threads(decisions.threads)
+    base, tuned, targets = _load(spec, settings, decisions)
+    if kept is None:
+        loaded = decisions.dtype
+        decisions = from_first(lambda: _settle(decisions, settings, tuned, corpus, base))
+        if decisions.dtype != loaded:
+            base, tuned, targets = _load(spec, settings, decisions)
+    config = RunConfig(
+        character=card_file.card.name,
+        preset=resolved.preset,
+        settings=settings,
+        sources=dict(resolved.sources),
+        base=base.identity,
+        base_source=spec.reference,
+        card=card_file.identity,
+        dataset=corpus.fingerprint,
+        targets=targets,
+        decisions=decisions,
+        environment=_environment(settings),
+    )
+    if former is not None and not anyway:
+        _refuse_changes(run, former, config)
+    return Job(run, card_file, config, corpus, base, adapter_parameters(tuned), tuned)
+
+
+def _build(card_file: CardFile, spec: BaseSpec, settings: Settings, cache: Path | None) -> Trainable[Any]:
+    renderer = make_renderer(load_tokenizer(spec))
+    limit = min(settings.max_length, load_context(spec))
+    common: Mapping[str, Any] = {"limit": limit, "seed": settings.seed, "max_samples": settings.max_samples}
+    if settings.stage == "pt":
+        return build_text_corpus(card_file, renderer, **common)
+    extra = replayed(settings.from_adapter, settings.replay) if settings.from_adapter and settings.replay else []
+    return build_corpus(card_file, renderer, extra=extra, cache=cache, **common)
+
+
+def _load(spec: BaseSpec, settings: Settings, decisions: Decisions) -> tuple[Base, Any, str]:
+    """The base as decided, what learns on it, and its name for people."""
+    # Weights that learn are kept in float32: in half of it, small steps would be rounded away.
+    dtype = decisions.dtype if settings.tuning == "lora" else "float32"
+    check_base(spec, decisions.device, dtype, settings.quant)
+    base = load_base(spec, dtype=getattr(torch, dtype), device=decisions.device, quant=settings.quant)
+    base.model.set_attn_implementation(decisions.attention)
+    if settings.gradient_checkpointing:
+        base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    set_seed(settings.seed)
+    if settings.tuning != "lora":
+        layers = settings.freeze_layers if settings.tuning == "freeze" else None
+        return base, base.model, unfreeze(base.model, layers)
+    if settings.from_adapter is not None:
+        tuned, targets = attach_saved(base, Path(settings.from_adapter), dropout=settings.dropout)
+    else:
+        tuned, targets = attach_new(
+            base.model,
+            rank=settings.rank,
+            alpha=settings.alpha,
+            dropout=settings.dropout,
+            rslora=settings.rslora,
+        )
+    return base, tuned, str(targets)
+
+
+def _settle(decisions: Decisions, settings: Settings, tuned: Any, corpus: Trainable[Any], base: Base) -> Decisions:
+    rows = corpus.epoch(0)
+    samples = [corpus.sample(row) for row in rows[: settings.batch_size * settings.grad_accum]]
+    every = [corpus.sample(row) for row in rows]
+    return settle(decisions, settings, tuned, samples, every, int(base.tokenizer.pad_token_id))
+
+
+def _decides_anew(former: Settings, settings: Settings) -> bool:
+    return any(getattr(former, name) != getattr(settings, name) for name in _DECIDING)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    libraries: Iterable[str] = (*_LIBRARIES, "bitsandbytes") if settings.quant != "none" else _LIBRARIES
+    versions = {name: version(name) for name in libraries}
+    return {"python": platform.python_version(), **versions, "processes": str(processes())}
+
+
+def _refuse_changes(run: Run, former: RunConfig, now: RunConfig) -> None:
+    changed = [name for name in ("card", "dataset") if getattr(former, name) != getattr(now, name)]
+    changed += [f"base ({part})" for part in former.base.differences(now.base)]
+    if changed:
+        raise RunError(
+            f"{shown(run.folder)} cannot go on: {', '.join(changed)} changed since it began; put back what it had, "
+            "accept that with --resume --anyway, or start a new run without --resume"
+        )
+
+
+def steps_of(settings: Settings, corpus: Trainable[Any]) -> int:
+    """Optimizer steps of a whole run."""
+    return settings.max_steps or math.ceil(settings.epochs * steps_per_epoch(settings, corpus))
+
+
+def epochs_of(settings: Settings, corpus: Trainable[Any]) -> float:
+    """Epochs of a whole run."""
+    return settings.max_steps / steps_per_epoch(settings, corpus) if settings.max_steps else settings.epochs
+
+
+def steps_per_epoch(settings: Settings, corpus: Trainable[Any]) -> int:
+    """Optimizer steps of an epoch, the last one of fewer samples included."""
+    return max(1, math.ceil(len(corpus.epoch(0)) / (settings.batch_size * settings.grad_accum)))
