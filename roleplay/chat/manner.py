@@ -12,9 +12,11 @@ class Manner:
     run: str | None = None
     """The run whose adapter is wanted; `None` takes the newest."""
     which: str = "best"
-    """`best` or `last`."""
+    """`best`, `last`, or `epoch-N` where that was kept."""
     trust_remote_code: bool = False
     """Whether the base's own code may run."""
+    quant: str | None = None
+    """How the base is kept in memory, `none`, `int8` or `nf4`; `None` keeps it as the adapter's run did."""
     greet: bool = True
     """Whether a new chat begins with the card's greeting."""
     sampling: tuple[tuple[str, float | int | None], ...] = ()

@@ -14,7 +14,7 @@ from roleplay.generation.engine import Engine
 from roleplay.generation.events import Cancel
 from roleplay.models.adapter import check_adapter, load_adapter
 from roleplay.models.base import Base, load_base
-from roleplay.models.find import adapter_folders, base_of_adapter
+from roleplay.models.find import adapter_folders, base_of_adapter, quant_of_adapter
 from roleplay.models.passport import Passport, read_passport
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
@@ -60,12 +60,14 @@ def open_character(
     run: str | None = None,
     which: str = "best",
     trust_remote_code: bool = False,
+    quant: str | None = None,
     tell: Callable[[str], None] = lambda stage: None,
 ) -> Opened:
     """Load base and adapter. A missing adapter is a notice, one that was asked for by `run` an error.
 
-    The base is the typed one, else that of the chosen adapter, else the card's. `tell` hears what is being loaded.
-    Raises BaseModelError, TemplateError or AdapterError.
+    The base is the typed one, else that of the chosen adapter, else the card's; it is kept in memory as `quant` says,
+    else as that adapter's run kept it. `tell` hears what is being loaded. Raises BaseModelError, TemplateError or
+    AdapterError.
     """
     name = card_file.card.name
     folders = adapter_folders(home, name, which)
@@ -77,7 +79,8 @@ def open_character(
     wanted = base or (base_of_adapter(folders[0]) if folders else None) or card_file.card.base
     spec = parse_spec(wanted, trust_remote_code=trust_remote_code)
     tell(f"loading the base {spec.name}")
-    loaded = load_base(spec)
+    kept = quant or (quant_of_adapter(folders[0]) if folders else "none")
+    loaded = load_base(spec, quant=kept)
     folder, notice = _fitting(folders, loaded, name, strict=run is not None)
     tell("attaching the adapter" if folder is not None else "reading the chat template")
     tuned = load_adapter(loaded, folder) if folder is not None else None

@@ -49,7 +49,9 @@ class Talk:
     ) -> None:
         self.card, self.manner, self.store = card_file.card, manner, store
         path = card_file.path.absolute()
-        opening = Opening(path, home.root, manner.base, manner.run, manner.which, manner.trust_remote_code)
+        opening = Opening(
+            path, home.root, manner.base, manner.run, manner.which, manner.trust_remote_code, manner.quant
+        )
         self.answers = answers or AnswerProcess(opening)
         self.sampling = card_sampling(self.card, dict(manner.sampling))
         self.comparing = False

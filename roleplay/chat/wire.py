@@ -27,9 +27,11 @@ class Opening:
     run: str | None = None
     """The run whose adapter is wanted; `None` takes the newest."""
     which: str = "best"
-    """`best` or `last`."""
+    """`best`, `last`, or `epoch-N` where that was kept."""
     trust_remote_code: bool = False
     """Whether the base's own code may run."""
+    quant: str | None = None
+    """How the base is kept in memory, `none`, `int8` or `nf4`; `None` keeps it as the adapter's run did."""
 
 
 @dataclass(frozen=True)

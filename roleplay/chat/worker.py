@@ -67,6 +67,7 @@ def main() -> None:
         send(Stage(text, next(steps), len(_HEAVY) + _OPENING_STAGES))
 
     try:
+        importlib.import_module("roleplay.models")  # quietens what peft brings along
         for name in _HEAVY:
             tell(f"importing {name}")
             importlib.import_module(name)
@@ -97,6 +98,7 @@ def _open(opening: Opening, tell: Callable[[str], None]) -> tuple[Answers, Ready
         run=opening.run,
         which=opening.which,
         trust_remote_code=opening.trust_remote_code,
+        quant=opening.quant,
         tell=tell,
     )
     base = opened.engine.base

@@ -29,7 +29,8 @@ def chat(
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     run: str = typer.Option(None, "--run", help="Use the adapter of this run."),
-    adapter: str = typer.Option("best", "--adapter", help="best or last."),
+    adapter: str = typer.Option("best", "--adapter", help="best, last, or a kept epoch-N."),
+    quant: str = typer.Option(None, "--quant", help="Keep the base in none, int8 or nf4; as trained if left out."),
     seed: int = typer.Option(None, "--seed", help="Same seed, same replies; drawn anew if left out."),
     temperature: float = typer.Option(None, "--temperature", min=0, help="0 always takes the likeliest token."),
     top_p: float = typer.Option(None, "--top-p", min=0.0, max=1, help="Keep the likeliest tokens up to this sum."),
@@ -43,8 +44,10 @@ def chat(
     as_json: bool = typer.Option(False, "--json", help="With --say, print one JSON object a reply."),
 ) -> None:
     """Open the chat screen, or answer each --say in every lane asked for."""
-    if adapter not in ("best", "last"):
-        raise UsageError(f"there is no adapter '{adapter}'; choose best or last")
+    if adapter not in ("best", "last") and not adapter.removeprefix("epoch-").replace(".", "", 1).isdecimal():
+        raise UsageError(f"there is no adapter '{adapter}'; choose best, last, or a kept epoch such as epoch-20")
+    if quant not in (None, "none", "int8", "nf4"):
+        raise UsageError(f"--quant {quant}: choose none, int8 or nf4")
     import secrets
 
     from roleplay.chat.manner import Manner
@@ -54,6 +57,7 @@ def chat(
         run=run,
         which=adapter,
         trust_remote_code=trust_remote_code,
+        quant=quant,
         greet=not lines if greet is None else greet,
         sampling=(
             ("temperature", temperature),
@@ -111,6 +115,7 @@ def _answer_lines(
         run=manner.run,
         which=manner.which,
         trust_remote_code=manner.trust_remote_code,
+        quant=manner.quant,
     )
     chosen = choose_lanes(opened, asked_lanes)
     session = Session(card_file.card, opened.voice.prefixes, opened, store, greet=manner.greet)

@@ -4,10 +4,9 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel
 from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
@@ -20,6 +19,9 @@ from roleplay.generation.settings import Sampling
 from roleplay.models.adapter import PERSONA
 from roleplay.models.base import Base
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+
 
 class Engine:
     """A base, with or without an adapter, that answers token ids with streamed text.
@@ -27,7 +29,7 @@ class Engine:
     It knows nothing of cards, templates or history.
     """
 
-    def __init__(self, base: Base, tuned: PeftModel | None, end_ids: Sequence[int]) -> None:
+    def __init__(self, base: Base, tuned: "PeftModel | None", end_ids: Sequence[int]) -> None:
         self.base = base
         self.tuned = tuned
         own = base.model.generation_config.eos_token_id if base.model.generation_config else None

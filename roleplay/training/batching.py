@@ -12,12 +12,14 @@ from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.models.tree_attention import Unfit
 from roleplay.text import one_line
 
+GROUPED, FLEX = "tree_grouped", "tree_flex"
+"""Names of the attentions over trees."""
 _EXACT = 1e-5
 _ROUNDING = 2.0
 
 
 def why_not_tree(
-    tuned: Any, samples: Sequence[Sample], *, pad: int, dtype: str, attention: str, tree: str = "tree_grouped"
+    tuned: Any, samples: Sequence[Sample], *, pad: int, dtype: str, attention: str, tree: str = GROUPED
 ) -> str:
     """Empty where `samples` give the same loss and gradient as a tree and as padded rows, else the reason.
 
@@ -35,27 +37,39 @@ def why_not_tree(
         return token_losses(tuned, rows).sum()
 
     def packed() -> torch.Tensor:
-        tuned.set_attn_implementation(tree)
+        attend_to_trees(tuned, tree)
         return tree_losses(tuned, tree_of(samples)).sum()
 
+    def autocast() -> torch.autocast:
+        return torch.autocast(tuned.device.type, half, enabled=half is not None)
+
     tuned.train()
+    with autocast():
+        rows = gradient(tuned, padded)
     try:
-        with torch.autocast(tuned.device.type, half, enabled=half is not None):
-            rows, nodes = gradient(tuned, padded), gradient(tuned, packed)
-        allowed = _EXACT * float(rows.norm())
-        if half is not None:
-            with in_float32(tuned):
-                exact = gradient(tuned, padded)
-            allowed = max(allowed, _ROUNDING * float((rows - exact).norm()))
-            rows = exact
+        with autocast():
+            nodes = gradient(tuned, packed)
     except Unfit as error:
         return str(error)
-    except TypeError as error:
-        return f"its forward pass does not take a tree ({one_line(str(error))})"
+    except Exception as error:  # a stranger's model or a kernel may raise anything; padded rows remain
+        return f"it cannot be computed over a tree ({type(error).__name__}: {one_line(str(error))})"
     finally:
         tuned.set_attn_implementation(attention)
+    allowed = _EXACT * float(rows.norm())
+    if half is not None:
+        with in_float32(tuned):
+            exact = gradient(tuned, padded)
+        allowed = max(allowed, _ROUNDING * float((rows - exact).norm()))
+        rows = exact
     difference = float((nodes - rows).norm())
     return "" if difference <= allowed else f"its gradient would differ by {difference:.2g} (allowed: {allowed:.2g})"
+
+
+def attend_to_trees(model: Any, tree: str) -> None:
+    """Let `model` attend to trees, in one of the two ways."""
+    if tree == FLEX:
+        import roleplay.models.tree_flex  # noqa: F401  registers itself; what compiles takes seconds to import
+    model.set_attn_implementation(tree)
 
 
 def gradient(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor:
@@ -70,16 +84,24 @@ def gradient(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor:
 
 @contextlib.contextmanager
 def in_float32(tuned: Any) -> Iterator[None]:
-    """Compute in float32 for a while; weights kept in half of it come back as they were, bit for bit."""
+    """Compute in float32 for a while; weights kept in half of it come back as they were, bit for bit.
+
+    Weights that are packed in four bits stay packed; their products are computed in float32.
+    """
     halved = [
         (part, part.dtype)
         for part in (*tuned.parameters(), *tuned.buffers())
-        if part.dtype in (torch.bfloat16, torch.float16)
+        if part.dtype in (torch.bfloat16, torch.float16) and not hasattr(part, "quant_state")
     ]
+    packed = [(module, module.compute_dtype) for module in tuned.modules() if hasattr(module, "compute_dtype")]
     for part, _ in halved:
         part.data = part.data.float()
+    for module, _ in packed:
+        module.compute_dtype = torch.float32
     try:
         yield
     finally:
         for part, dtype in halved:
             part.data = part.data.to(dtype)
+        for module, dtype in packed:
+            module.compute_dtype = dtype

@@ -12,14 +12,12 @@ from roleplay.dataset.tree import tree_of
 from roleplay.errors import RunError
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.models.base import choose_device
-from roleplay.training.batching import gradient, in_float32, why_not_tree
+from roleplay.training.batching import FLEX, GROUPED, attend_to_trees, gradient, in_float32, why_not_tree
 from roleplay.training.memory import tokens_that_fit
 from roleplay.training.run import Decisions
 from roleplay.training.settings import Settings
 
 _SHORT = 512
-_TREES = {"cpu": ("tree_grouped",), "cuda": ("tree_flex", "tree_grouped")}
-"""Ways to attend to a tree, the one to try first in front."""
 
 
 def decide(settings: Settings, longest: int) -> Decisions:
@@ -80,7 +78,7 @@ def _some(samples: Sequence[Sample], fitting: int) -> Sequence[Sample]:
 
 def _prove(decisions: Decisions, tuned: Any, samples: Sequence[Sample], pad: int) -> Decisions:
     reasons: list[str] = []
-    for tree in _TREES[decisions.device]:
+    for tree in _tree_attentions(decisions.device):
         reason = why_not_tree(tuned, samples, pad=pad, dtype=decisions.dtype, attention=decisions.attention, tree=tree)
         if not reason:
             return replace(decisions, tree_attention=tree)
@@ -88,11 +86,16 @@ def _prove(decisions: Decisions, tuned: Any, samples: Sequence[Sample], pad: int
     return replace(decisions, batching="padded", batching_because=reasons[-1])
 
 
+def _tree_attentions(device: str) -> Sequence[str]:
+    """Ways to attend to a tree, the one to try first in front."""
+    return [GROUPED] if device == "cpu" else [FLEX, GROUPED]
+
+
 def _faster(decisions: Decisions, tuned: Any, samples: Sequence[Sample], pad: int) -> str:
     """`bfloat16` or `float32`, by one gradient each; the proof before has warmed up both."""
     if decisions.batching == "tree":
         tree = tree_of(samples)
-        tuned.set_attn_implementation(decisions.tree_attention)
+        attend_to_trees(tuned, decisions.tree_attention)
         loss = lambda: tree_losses(tuned, tree).sum()  # noqa: E731
     else:
         rows = pad_right(samples, pad)

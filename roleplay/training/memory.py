@@ -50,7 +50,7 @@ def check_base(spec: BaseSpec, device: str, dtype: str, quant: str) -> None:
         for path in weight_files(spec.folder):
             with safe_open(path, framework="pt") as file:
                 weights += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return  # loading says what is wrong with it
     needed, free = weights * _BYTES[dtype if quant == "none" else quant], free_bytes(device)
     if needed > free:
@@ -70,6 +70,7 @@ def tokens_that_fit(tuned: Any, samples: Sequence[Sample], *, device: str, pad: 
     longest = len(by_length[-1].ids)
     trained = sum(weight.numel() for weight in tuned.parameters() if weight.requires_grad)
     free = free_bytes(device) - _OPTIMIZER * trained
+    tuned.train()  # in evaluation no layer is checkpointed
     try:
         each = (_peak if device == "cuda" else _kept)(tuned, chosen, pad) / len(chosen.ids)
     except torch.OutOfMemoryError:

@@ -18,6 +18,7 @@ from roleplay.dataset.sample import Sample
 from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
 from roleplay.measures.likelihood import likelihoods
+from roleplay.training.batching import attend_to_trees
 from roleplay.training.checkpoints import newest_step, whole_or_absent
 from roleplay.training.processes import process, processes
 from roleplay.training.run import Decisions
@@ -89,7 +90,7 @@ class PersonaTrainer(Trainer):
 
     def _attend(self) -> None:
         if self.decisions.batching == "tree":
-            self.model.set_attn_implementation(self.decisions.tree_attention)
+            attend_to_trees(self.model, self.decisions.tree_attention)
 
     def get_train_dataloader(self) -> Any:
         """Whole optimizer steps in every process: the collator takes the share of each."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from roleplay.dataset.corpus import Corpus
@@ -20,7 +20,7 @@ from roleplay.training.processes import process, wait
 from roleplay.training.run import read_metrics
 from roleplay.training.steps import Step
 from roleplay.training.trainer import PersonaTrainer
-from roleplay.training.watch import Interrupt, MetricsFile, Milestones, Reporter, Watch
+from roleplay.training.watch import Interrupt, MetricsFile, Milestones, Patience, Reporter, Rhythm, Watch
 
 
 def train(
@@ -40,7 +40,9 @@ def train(
     if process() == 0:
         _begin(job)
     wait()
-    trainer, interrupt = _make(job, resumed_step, report, refit=anyway)
+    # Those typed on an earlier resume may not have reached a checkpoint yet.
+    refit = anyway or "typed on resume" in job.config.sources.values()
+    trainer, interrupt = _make(job, resumed_step, report, refit=refit)
     began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
@@ -71,18 +73,19 @@ def _begin(job: Job) -> None:
 
 def _make(job: Job, resumed_step: int, report: Reporter, *, refit: bool) -> tuple[PersonaTrainer, Interrupt]:
     settings = job.config.settings
-    interrupt, watch = Interrupt(), Watch(report, read_metrics(job.run.metrics), resumed_step)
+    metrics = read_metrics(job.run.metrics)
+    interrupt, watch = Interrupt(), Watch(report, metrics, resumed_step)
     milestones = Milestones(
         settings.keep_epochs,
         steps_per_epoch(settings, job.corpus),
         lambda name: save(job, trainer, name, None),
     )
-    callbacks: list[TrainerCallback] = [watch, milestones, interrupt]
+    callbacks: list[TrainerCallback] = [watch, milestones, interrupt, Rhythm()]
     if process() == 0:
         callbacks.insert(0, MetricsFile(job.run.metrics, resumed_step, watch.speed))
     heldout = [job.corpus.sample(row) for row in job.corpus.heldout()]
     if settings.early_stopping is not None and heldout:
-        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+        callbacks.append(Patience(settings.early_stopping, metrics, resumed_step))
     trainer = make_trainer(
         job,
         heldout=heldout,
@@ -103,9 +106,9 @@ def save(job: Job, trainer: PersonaTrainer, which: str, loss: float | None) -> N
 
 
 def stopped_early(trainer: PersonaTrainer) -> bool:
-    """Whether the held-out loss has failed to be the lowest often enough."""
-    stops = [part for part in trainer.callback_handler.callbacks if isinstance(part, EarlyStoppingCallback)]
-    return any(part.early_stopping_patience_counter >= part.early_stopping_patience for part in stops)
+    """Whether the run ended before its last step, because its held-out loss did not fall any more."""
+    spent = any(part.spent for part in trainer.callback_handler.callbacks if isinstance(part, Patience))
+    return spent and trainer.state.global_step < trainer.state.max_steps
 
 
 def make_trainer(
@@ -162,7 +165,6 @@ def _arguments(job: Job, has_heldout: bool, resumed_step: int) -> TrainingArgume
         save_steps=settings.save_steps,
         metric_for_best_model="loss" if has_heldout else None,
         greater_is_better=False if has_heldout else None,
-        restore_callback_states_from_checkpoint=True,
         bf16=decisions.dtype == "bfloat16",
         fp16=decisions.dtype == "float16",
         use_cpu=not gpu,

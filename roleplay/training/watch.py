@@ -1,4 +1,4 @@
-"""What happens beside the training loop: the metrics file, progress, kept epochs, Ctrl-C."""
+"""What happens beside the training loop: the metrics file, progress, kept epochs, early ends, Ctrl-C."""
 
 import json
 import math
@@ -129,13 +129,50 @@ class Milestones(TrainerCallback):
 
     def __init__(self, epochs: Sequence[float], steps_per_epoch: int, keep: Callable[[str], None]) -> None:
         """`keep` is called with `epoch-<number>`."""
-        self.names = {math.ceil(epoch * steps_per_epoch): f"epoch-{epoch:g}" for epoch in epochs}
+        # 1.1 times 10 is 11.000000000000002, and step 11 completes it.
+        self.steps = {f"epoch-{epoch:g}": math.ceil(round(epoch * steps_per_epoch, 6)) for epoch in epochs}
         self.keep = keep
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Keep it where one is reached."""
-        if state.global_step in self.names:
-            self.keep(self.names[state.global_step])
+        """Keep it where some are reached."""
+        for name, step in self.steps.items():
+            if state.global_step == step:
+                self.keep(name)
+
+
+class Patience(TrainerCallback):
+    """Ends the run where `patience` held-out losses in a row were not the lowest.
+
+    Transformers' own keeps its patience and its count in the checkpoint, and takes a step more after one of its last.
+    """
+
+    def __init__(self, patience: int, metrics: Sequence[dict[str, Any]] = (), resumed_step: int = 0) -> None:
+        """`metrics` are those of a resumed run, whose losses count."""
+        self.patience = patience
+        self.losses = [e["eval_loss"] for e in metrics if "eval_loss" in e and 0 < e["step"] <= resumed_step]
+
+    @property
+    def spent(self) -> bool:
+        """Whether the run is to end."""
+        return bool(self.losses) and len(self.losses) - self.losses.index(min(self.losses)) > self.patience
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count; the loss of the untrained model is none."""
+        if state.global_step:
+            self.losses.append(kwargs["metrics"]["eval_loss"])
+        if self.spent:
+            control.should_training_stop = True
+            control.should_save = False  # whoever goes on from a checkpoint takes a step, and this was the last
+
+
+class Rhythm(TrainerCallback):
+    """A resumed run logs, measures and saves as often as its settings say; Trainer would do as its checkpoint did."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take the settings."""
+        state.compute_steps(args, state.max_steps)
 
 
 class Interrupt(TrainerCallback):

@@ -18,7 +18,7 @@ from roleplay.generation.settings import Sampling
 PERSONA = LANES["persona+prefix"]
 MESSAGES: list[Message] = [
     Opening(Path("/c/y\udcff.yaml"), Path("/h")),
-    Opening(Path("a.yaml"), Path("/h"), "org/base@v1", "run", "last", True),
+    Opening(Path("a.yaml"), Path("/h"), "org/base@v1", "run", "last", True, "nf4"),
     Question(
         (Turn("system", "s"), Turn("user", "在吗\n"), Turn("assistant", "嗯")),
         (Ask(PERSONA, ("who",), 2), Ask(LANES["base"], (), 0)),

@@ -9,12 +9,12 @@ import huggingface_hub.constants
 import pytest
 import torch
 from huggingface_hub.errors import OfflineModeIsEnabled
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast, dynamic_module_utils
 
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import BaseModelError, TemplateError
-from roleplay.models.base import context_length, load_base, load_context, load_tokenizer
+from roleplay.models.base import choose_device, context_length, load_base, load_context, load_tokenizer
 from roleplay.models.spec import BaseSpec, parse_spec
 from tests.tiny import CONTEXT, load_tiny_base, save_tiny_base
 
@@ -201,72 +201,38 @@ def test_pickled_weights_are_not_loaded(copy: Path) -> None:
         load_tiny_base(copy)
 
 
-def cut(name: str, length: int) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
-        (folder / name).write_bytes((folder / name).read_bytes()[:length])
+@pytest.mark.parametrize(("there", "chosen"), [(True, "cuda"), (False, "cpu")])
+def test_auto_is_the_gpu_where_there_is_one(there: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
 
-    return spoil
-
-
-def write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: [None, (folder / name).write_text(text)][0]
+    assert choose_device("auto") == chosen
+    assert choose_device("cpu") == "cpu"
 
 
-def change(**changes: Any) -> Callable[[Path], None]:
-    return lambda folder: edit_json(folder / "config.json", **changes)
-
-
-DAMAGES = {
-    "weights missing": lambda folder: (folder / "model.safetensors").unlink(),
-    "weights empty": cut("model.safetensors", 0),
-    "weights cut": cut("model.safetensors", 5000),
-    "weights of another shape": change(intermediate_size=65),
-    "configuration cut": cut("config.json", 50),
-    "configuration a list": write("config.json", "[]"),
-    "configuration empty": write("config.json", "{}"),
-    "architecture unknown": change(model_type="no-such-thing"),
-    "text for a number": change(hidden_size="wide"),
-    "no heads": change(num_attention_heads=0),
-    "tokenizer missing": lambda folder: (folder / "tokenizer.json").unlink(),
-    "tokenizer cut": cut("tokenizer.json", 1000),
-    "tokenizer empty": write("tokenizer.json", "{}"),
-    "tokenizer settings cut": cut("tokenizer_config.json", 20),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_base_is_a_named_error(damage: str, copy: Path) -> None:
-    DAMAGES[damage](copy)
+@pytest.mark.parametrize(
+    ("cuda", "said"),
+    [
+        (None, "built for the CPU); leave --device out or install a CUDA build of torch"),
+        ("13.0", "built for CUDA 13.0); leave --device out or install its driver"),
+    ],
+)
+def test_a_gpu_that_is_asked_for_and_not_there_is_a_named_error(
+    cuda: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("cuda") == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
 
     with pytest.raises(BaseModelError) as caught:
-        load_tiny_base(copy)
+        choose_device("cuda")
 
-    message = str(caught.value)
-    assert message.startswith(f"the base in '{copy}' cannot be loaded: ")
-    assert message.endswith("; give a folder with config, tokenizer and safetensors")
-    assert len(message) < 600
-    assert "\n" not in message
+    assert str(caught.value) == f"a GPU was asked for and torch sees none (torch {torch.__version__}, {said}"
 
 
-@pytest.mark.parametrize("lost", ["model.layers.1.self_attn.q_proj.weight", "lm_head.weight"])
-def test_missing_weights_are_never_replaced_by_random_ones(lost: str, copy: Path) -> None:
-    weights = load_file(copy / "model.safetensors")
-    del weights[lost]
-    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(BaseModelError, match=rf"the base '.*' lacks weights: {lost}; fetch all its files"):
-        load_tiny_base(copy)
-
-
-def test_tied_weights_are_not_missing_ones(copy: Path) -> None:
-    weights = load_file(copy / "model.safetensors")
-    del weights["lm_head.weight"]
-    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-    edit_json(copy / "config.json", tie_word_embeddings=True)
-
-    model = load_tiny_base(copy).model
-
-    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+def test_an_unknown_device_is_a_named_error() -> None:
+    with pytest.raises(BaseModelError, match=r"there is no device 'tpu'; choose auto, cpu or cuda"):
+        choose_device("tpu")
 
 
 def test_a_base_without_a_chat_template_loads_but_cannot_carry_a_persona(copy: Path) -> None:
