@@ -101,7 +101,10 @@ def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:
     logits = _logits_at(model, places, {"input_ids": ids[None], "position_ids": position[None], "tree": plan})[0]
     if plan.calls < core.config.get_text_config().num_hidden_layers:
         raise Unfit("its attention goes round the functions registered with transformers")
-    return torch.nn.functional.cross_entropy(logits.float()[place], labels, reduction="none") * times
+    logits = logits.float()
+    if len(places) < len(labels):  # else each place predicts one label, in this order, and nothing has to be copied
+        logits = logits[place]
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="none") * times
 
 
 def _logits_at(model: Any, keep: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
@@ -146,6 +149,6 @@ def bits_per_character(scores: Sequence[Likelihood], groups: Sequence[str]) -> I
         bits[index[group]] += score.nats / math.log(2)
         characters[index[group]] += score.characters
     picks = np.random.default_rng(0).integers(0, len(names), (_RESAMPLES, len(names)))
-    ratios = bits[picks].sum(1) / characters[picks].sum(1)
+    ratios = bits[picks].sum(1) / np.maximum(1, characters[picks].sum(1))  # texts may be all end tokens
     low, high = np.percentile(ratios, [2.5, 97.5])
-    return Interval(float(bits.sum() / characters.sum()), float(low), float(high))
+    return Interval(float(bits.sum() / max(1, characters.sum())), float(low), float(high))

@@ -4,89 +4,21 @@ Registered with transformers under the names in `TREE_ATTENTION`, so that no mod
 tree at hand comes as the keyword argument `tree` of the model's forward pass.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import AttentionInterface
 
-from roleplay.dataset.tree import Segments, TokenTree, find_segments
+from roleplay.models.tree_plan import Batch, TreePlan, plan_tree
 
-_ROOM = 1.3
-"""Segments are attended to together while padding adds less than this to their tokens squared."""
+__all__ = ["TREE_ATTENTION", "TreePlan", "Unfit", "dense_attention", "grouped_attention", "plan_tree"]
+
+_LANES = 32
+"""Rows of scores are a multiple of this long: the softmax handles what is left over number by number."""
 
 
 class Unfit(ValueError):
     """This model's attention cannot be computed over a tree."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Segments that continue the same way, m of them, padded to n tokens."""
-
-    rows: torch.Tensor
-    """Indices of their tokens, the last one repeated as padding, (m, n)."""
-    real: torch.Tensor
-    """Which of them are no padding, (m, n)."""
-    above: torch.Tensor
-    """Indices of the tokens they all continue, from the root down, (a,)."""
-
-
-@dataclass
-class TreePlan:
-    """What attention needs to know of one tree, as tensors on the model's device."""
-
-    end: torch.Tensor
-    """First index after each token's subtree, (T,)."""
-    batches: list[Batch]
-    """Every segment once."""
-    longest: int
-    """Tokens of the longest sample."""
-    calls: int = 0
-    """Attention layers that have used the plan."""
-
-
-def plan_tree(tree: TokenTree, device: torch.device | str = "cpu") -> TreePlan:
-    """Group the segments of a tree that share what comes before them and are of similar length."""
-    segments = find_segments(tree)
-    batches: list[Batch] = []
-    for parent in np.unique(segments.parent):
-        above = _tokens_above(segments, int(parent))
-        children = np.flatnonzero(segments.parent == parent)
-        groups = _similar(children, segments.stop - segments.start)
-        batches += [_batch(segments, group, above, device) for group in groups]
-    return TreePlan(torch.from_numpy(tree.end).to(device), batches, int(tree.position.max()) + 1)
-
-
-def _tokens_above(segments: Segments, parent: int) -> NDArray[np.int64]:
-    parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
-    while parent >= 0:
-        parts.append(np.arange(segments.start[parent], segments.stop[parent]))
-        parent = int(segments.parent[parent])
-    return np.concatenate(parts[::-1])
-
-
-def _similar(children: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[list[int]]:
-    """Groups of segments whose scores, padded to the longest of the group, cost little more than they must."""
-    groups: list[list[int]] = []
-    for child in sorted(children.tolist(), key=lambda child: -int(lengths[child])):
-        if groups:
-            sizes = [int(lengths[k]) for k in [*groups[-1], child]]
-            if len(sizes) * sizes[0] ** 2 <= _ROOM * sum(size**2 for size in sizes):
-                groups[-1].append(child)
-                continue
-        groups.append([child])
-    return groups
-
-
-def _batch(segments: Segments, group: Sequence[int], above: NDArray[np.int64], device: torch.device | str) -> Batch:
-    start, stop = segments.start[list(group)][:, None], segments.stop[list(group)][:, None]
-    rows = start + np.arange(int((stop - start).max()))
-    tensors = (np.minimum(rows, stop - 1), rows < stop, above)
-    return Batch(*(torch.from_numpy(array).to(device) for array in tensors))
 
 
 def dense_attention(
@@ -113,6 +45,7 @@ def dense_attention(
     return said.transpose(1, 2).contiguous(), None
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def grouped_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -128,8 +61,12 @@ def grouped_attention(
     _check(tree, options)
     tree.calls += 1
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    said: torch.Tensor = _Grouped.apply(query[0], key[0], value[0], tree.batches, scale, options.get("softcap"))  # type: ignore[no-untyped-call]
-    return said.transpose(0, 1)[None].contiguous(), None
+    kind = query.device.type
+    # As SDPA does it: norms and positions in float32 may leave the three in different types under autocast.
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+    parts = [part[0].transpose(0, 1).to(dtype) for part in (query, key, value)]
+    said: torch.Tensor = _Grouped.apply(*parts, tree.batches, scale, options.get("softcap"))  # type: ignore[no-untyped-call]
+    return said[None], None
 
 
 def _check(tree: TreePlan, options: dict[str, Any]) -> None:
@@ -153,108 +90,140 @@ class _Grouped(torch.autograd.Function):
         scale: float,
         softcap: float | None,
     ) -> torch.Tensor:
-        """Query (H, T, D), key and value (K, T, D) with H a multiple of K; result (H, T, D)."""
-        said = torch.empty_like(query)
+        """Query (T, H, D), key and value (T, K, D) with H a multiple of K; result (T, H, D)."""
+        said = _with_spare_row(query)
         kept = []
         for batch in batches:
             shape = _Shape(query, key, batch)
-            asked = shape.rows(query)
-            raw = shape.scores(asked, key) * scale
-            capped = raw if softcap is None else torch.tanh(raw / softcap) * softcap
-            weights = capped.masked_fill(shape.hidden, float("-inf")).softmax(-1, dtype=torch.float32).to(query.dtype)
+            scores = shape.scores(shape.asked(query), key, scale)
+            if softcap is not None:
+                scores.div_(softcap).tanh_()
+                kept.append(scores)
+                scores = scores * softcap
+            shape.hide_later(scores)
+            # The kernel computes in float32 whatever it reads and writes.
+            weights = torch.softmax(scores, -1, out=scores)
             shape.put(said, shape.weighted(weights, value))
-            kept += [weights] if softcap is None else [weights, capped]
+            kept.append(weights)
         ctx.save_for_backward(query, key, value, *kept)
         ctx.batches, ctx.scale, ctx.softcap = batches, scale, softcap
-        return said
+        return said[:-1]
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:
         """Gradients of query, key and value."""
         query, key, value, *kept = ctx.saved_tensors
-        grads = [torch.zeros_like(part) for part in (query, key, value)]
+        grads = [_with_spare_row(part) for part in (query, key, value)]
         each = 1 if ctx.softcap is None else 2
         for i, batch in enumerate(ctx.batches):
-            weights, *capped = kept[i * each : (i + 1) * each]
+            *capped, weights = kept[i * each : (i + 1) * each]
             shape = _Shape(query, key, batch)
-            wanted = shape.rows(grad) * shape.real
-            # In float32, as the softmax was: the slopes of a row sum to zero only where nothing is rounded in between.
-            slope = shape.scores(wanted, value).float()
-            slope = weights * (slope - (weights * slope).sum(-1, keepdim=True))
+            wanted = shape.asked(grad, padding_is_zero=True)
+            slope = shape.scores(wanted, value, 1.0)
+            torch._softmax_backward_data(slope, weights, -1, slope.dtype, grad_input=slope)
             if capped:
-                slope = slope * (1 - (capped[0] / ctx.softcap).square())
-            slope = (slope * ctx.scale).to(query.dtype)
-            shape.put(grads[0], shape.weighted(slope, key))
-            shape.add(grads[1], slope, shape.rows(query))
-            shape.add(grads[2], weights, wanted)
-        return (*grads, None, None, None)
+                slope *= 1 - capped[0].square()
+            shape.put(grads[0], shape.weighted(slope, key, ctx.scale))
+            shape.send(grads[1], slope, shape.asked(query), ctx.scale)
+            shape.send(grads[2], weights, wanted, 1.0)
+        return (*(part[:-1] for part in grads), None, None, None)
+
+
+def _with_spare_row(part: torch.Tensor) -> torch.Tensor:
+    """Room for one row a token and one that takes what padding writes, (T + 1, heads, D)."""
+    return part.new_empty(part.shape[0] + 1, *part.shape[1:])
 
 
 class _Shape:
     """The products of one batch: K key heads, G queries to each, m segments of n tokens, a tokens above them.
 
-    Queries are (K, m, G, n, D), scores (K, m, G, n, a + n): the a keys above are shared by all segments, so they are
-    multiplied once, without a copy for each.
+    Queries are (K, m, G, n, D), scores (K, m, G, n, C): a columns for the keys above, n for their own, and some more
+    that weigh nothing. The keys above are shared by all segments: they are multiplied once, without a copy for each.
     """
 
     def __init__(self, query: torch.Tensor, key: torch.Tensor, batch: Batch) -> None:
-        self.batch = batch
+        self.batch, self.a = batch, batch.a
         self.m, self.n = batch.rows.shape
-        self.a, self.heads, self.width = len(batch.above), key.shape[0], key.shape[-1]
-        self.group = query.shape[0] // key.shape[0]
-        # A padded token comes after every real one of its segment: the causal mask hides it too.
-        later = torch.ones(self.n, self.n, dtype=torch.bool, device=query.device).triu(1)
-        self.hidden = torch.nn.functional.pad(later, (self.a, 0))
-        self.real = batch.real[None, :, None, :, None]
+        self.heads, self.width = key.shape[1:]
+        self.group = query.shape[1] // self.heads
+        self.columns = -(-(self.a + self.n) // _LANES) * _LANES
 
-    def rows(self, part: torch.Tensor) -> torch.Tensor:
-        """The batch's rows of a tensor that has query heads, (H, T, D) -> (K, m, G, n, D)."""
-        taken = part[:, self.batch.rows.reshape(-1)]
-        return taken.view(self.heads, self.group, self.m, self.n, -1).transpose(1, 2).contiguous()
+    def _rows(self, indices: torch.Tensor, heads: int) -> torch.Tensor:
+        """Rows of a (T * heads, D) tensor for `indices` (m, n), ordered (K, m, G, n), or (K, m, n) for keys."""
+        group = heads // self.heads
+        head = torch.arange(heads, device=indices.device).view(self.heads, 1, group, 1)
+        return (indices[:, None, :] * heads + head).reshape(-1)
+
+    def asked(self, part: torch.Tensor, *, padding_is_zero: bool = False) -> torch.Tensor:
+        """The batch's rows of a tensor (T, H, D), as (K, m, G, n, D)."""
+        heads = part.shape[1]
+        taken = part.reshape(-1, self.width).index_select(0, self._rows(self.batch.rows, heads))
+        taken = taken.view(self.heads, self.m, -1, self.n, self.width)
+        if padding_is_zero:
+            taken.masked_fill_((self.batch.places == len(part))[:, None, :, None], 0)
+        return taken
 
     def _own(self, part: torch.Tensor) -> torch.Tensor:
-        return part[:, self.batch.rows.reshape(-1)].view(self.heads * self.m, self.n, -1)
+        """Keys or values of the segments, (K * m, n, D)."""
+        return self.asked(part).view(self.heads * self.m, self.n, self.width)
 
     def _above(self, part: torch.Tensor) -> torch.Tensor:
-        return part[:, self.batch.above]
+        """Keys or values above them, (K, a, D)."""
+        return part[self.batch.above].transpose(0, 1)
 
-    def scores(self, asked: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        """Products of the rows with the keys above and with their own, (K, m, G, n, a + n)."""
-        shape = (self.heads, self.m, self.group, self.n, -1)
-        own = torch.bmm(asked.reshape(self.heads * self.m, -1, self.width), self._own(key).transpose(1, 2)).view(shape)
-        if not self.a:
-            return own
-        above = torch.bmm(asked.reshape(self.heads, -1, self.width), self._above(key).transpose(1, 2)).view(shape)
-        return torch.cat([above, own], dim=-1)
-
-    def weighted(self, weights: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Sums of the values above and of their own, weighted, (K, m, G, n, D)."""
-        shape = (self.heads, self.m, self.group, self.n, -1)
-        above, own = torch.split(weights, [self.a, self.n], dim=-1)
-        said = torch.bmm(own.reshape(self.heads * self.m, -1, self.n), self._own(value)).view(shape)
+    def scores(self, asked: torch.Tensor, key: torch.Tensor, scale: float) -> torch.Tensor:
+        """Products of the rows with the keys above and with their own, times `scale`, (K, m, G, n, C)."""
+        own = _times(asked.view(self.heads * self.m, -1, self.width), self._own(key).transpose(1, 2), scale)
+        scores = own.new_empty(self.heads, self.m, self.group, self.n, self.columns)
+        scores[..., self.a : self.a + self.n] = own.view(self.heads, self.m, self.group, self.n, self.n)
+        scores[..., self.a + self.n :] = 0
         if self.a:
-            said = said + torch.bmm(above.reshape(self.heads, -1, self.a), self._above(value)).view(shape)
+            above, _ = self._split(scores)
+            asked = asked.view(self.heads, -1, self.width)
+            torch.baddbmm(above, asked, self._above(key).transpose(1, 2), beta=0, alpha=scale, out=above)
+        return scores
+
+    def hide_later(self, scores: torch.Tensor) -> None:
+        """No token sees a later one of its segment; padding comes after every real one, so it is hidden too."""
+        hidden = scores.new_full((self.n, self.columns - self.a), float("-inf")).triu(1)
+        scores[..., self.a :] += hidden
+
+    def _split(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those for the keys above, (K, m * G * n, a), and for their own, (K * m, G * n, n)."""
+        above = weights.view(self.heads, -1, self.columns)[..., : self.a]
+        return above, weights.view(self.heads * self.m, -1, self.columns)[..., self.a : self.a + self.n]
+
+    def weighted(self, weights: torch.Tensor, value: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        """Sums of the values above and of their own, weighted, times `scale`, (K, m, G, n, D)."""
+        above, own = self._split(weights)
+        if self.a:
+            said = _times(above, self._above(value), scale)
+            said.view(self.heads * self.m, -1, self.width).baddbmm_(own, self._own(value), alpha=scale)
+        else:
+            said = _times(own, self._own(value), scale)
         return said
 
     def put(self, target: torch.Tensor, rows: torch.Tensor) -> None:
-        """Write the real rows into `target`, (H, T, D)."""
-        flat = rows.transpose(1, 2).reshape(target.shape[0], self.m * self.n, -1)
-        real = self.batch.real.reshape(-1)
-        target[:, self.batch.rows.reshape(-1)[real]] = flat[:, real]
+        """Write rows into `target`, (T + 1, heads, D)."""
+        heads = target.shape[1]
+        target.view(-1, self.width).index_copy_(0, self._rows(self.batch.places, heads), rows.view(-1, self.width))
 
-    def add(self, target: torch.Tensor, weights: torch.Tensor, rows: torch.Tensor) -> None:
-        """Add to each key what the rows send it, (K, T, D)."""
-        above, own = torch.split(weights, [self.a, self.n], dim=-1)
-        sent = torch.bmm(
-            own.reshape(self.heads * self.m, -1, self.n).transpose(1, 2),
-            rows.reshape(self.heads * self.m, -1, self.width),
-        )
-        target.index_add_(1, self.batch.rows.reshape(-1), sent.view(self.heads, self.m * self.n, -1))
+    def send(self, target: torch.Tensor, weights: torch.Tensor, rows: torch.Tensor, scale: float) -> None:
+        """What the rows send to their own keys, and add it to those above; `target` is (T + 1, K, D)."""
+        above, own = self._split(weights)
+        # The rows are turned, not the weights: those are many more, and bfloat16 products would copy them.
+        sent = _times(rows.view(self.heads * self.m, -1, self.width).transpose(1, 2), own, scale)
+        self.put(target, sent.transpose(1, 2).contiguous())
         if self.a:
-            sent = torch.bmm(
-                above.reshape(self.heads, -1, self.a).transpose(1, 2), rows.reshape(self.heads, -1, self.width)
-            )
-            target.index_add_(1, self.batch.above, sent)
+            sent = _times(rows.view(self.heads, -1, self.width).transpose(1, 2), above, scale)
+            target[self.batch.above] += sent.permute(2, 0, 1)
+
+
+def _times(one: torch.Tensor, other: torch.Tensor, scale: float) -> torch.Tensor:
+    """A batch of products (B, n, k) (B, k, m), times `scale`, in one pass."""
+    if scale == 1:
+        return torch.bmm(one, other)
+    return torch.baddbmm(one.new_empty(1), one, other, beta=0, alpha=scale)
 
 
 TREE_ATTENTION = {"tree_dense": dense_attention, "tree_grouped": grouped_attention}

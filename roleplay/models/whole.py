@@ -46,7 +46,9 @@ def save_base(
     """
     kept = model.state_dict() if weights is None else weights
     halved = {
-        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None) for name, tensor in kept.items()
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
+        for name, tensor in kept.items()
+        if name not in model.all_tied_weights_keys  # another name of weights that are here already
     }
     with new_folder(folder) as fresh:
         model.save_pretrained(fresh, state_dict=halved)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import TrainerState
 
+from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import Interval
 from roleplay.models.adapter import load_adapter
 from roleplay.models.base import load_base
@@ -61,7 +62,8 @@ def _bits(job: Job, pad: int) -> dict[str, Interval]:
     bits = lane_bits(tuned, job.corpus, pad, adapter=True)
     del tuned
     untouched = load_base(job.base.spec, dtype=dtype, device=decisions.device).model
-    return bits | lane_bits(untouched, job.corpus, pad, adapter=False)
+    bits |= lane_bits(untouched, job.corpus, pad, adapter=False)
+    return {lane: bits[lane] for lane in LANES if lane in bits}
 
 
 def _newest(metrics: Sequence[Mapping[str, Any]], key: str) -> float | None:

@@ -27,7 +27,8 @@ def find_origin(home: Home, character: str, text: str) -> Path:
         if not found:
             raise RunError(f"{character} has no adapter to go on from; leave --from-adapter out to begin one")
         return found[0].absolute()
-    if not runs_of(home, character):
+    names = [run.name for run in runs_of(home, character)]
+    if text not in names and (folder.is_dir() or not names):
         raise RunError(f"there is no adapter in {shown(folder)}, and {character} has no run of that name")
     run = find_run(home, character, text)
     if not run.adapter("best").is_dir():
@@ -48,7 +49,7 @@ def with_origin(resolved: Resolved, home: Home, character: str, typed: Mapping[s
     kept = {"rank": shape.rank, "alpha": shape.alpha, "rslora": shape.rslora}
     odd = {key: typed[key] for key in kept if typed.get(key) not in (None, kept[key])}
     if odd:
-        listed = ", ".join(f"--{key} {value} (it has {kept[key]:g})" for key, value in odd.items())
+        listed = ", ".join(f"--{key} {value} (it has {kept[key]})" for key, value in odd.items())
         raise UsageError(f"the adapter in {shown(folder)} keeps its shape, but {listed} was typed; leave it out")
     settings = settings.model_copy(update=kept | {"from_adapter": str(folder)})
     return Resolved(resolved.preset, settings, {**resolved.sources, **dict.fromkeys(kept, "adapter")})
@@ -56,7 +57,7 @@ def with_origin(resolved: Resolved, home: Home, character: str, typed: Mapping[s
 
 def replayed(adapter: str, weight: float) -> list[Extra]:
     """The corpora of the run that `adapter` comes from, at `weight` times theirs. Raises RunError or FileFaults."""
-    run = Run(Path(adapter).parents[1])
+    run = Run(Path(adapter).parent.parent)
     if not run.dialogues.is_file():
         raise RunError(
             f"there is no {shown(run.dialogues)}: nobody kept what that adapter was trained on; name those corpora on "

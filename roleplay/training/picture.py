@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from roleplay.paths import write_file
+from roleplay.training.smooth import smooth
 
-_INK, _TRAIN, _HELDOUT, _BEST = "#333a44", "#9aa7b8", "#2f6f9f", "#c2543c"
+_INK, _NOISE, _TRAIN, _HELDOUT, _BEST = "#333a44", "#d3dae3", "#8494a8", "#2f6f9f", "#c2543c"
 
 
 def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> None:
@@ -21,7 +22,9 @@ def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> No
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     if train:
-        axes.plot(*zip(*train, strict=True), color=_TRAIN, linewidth=1.2, label="training")
+        steps, losses = zip(*train, strict=True)
+        axes.plot(steps, losses, color=_NOISE, linewidth=1)
+        axes.plot(steps, smooth(losses), color=_TRAIN, linewidth=1.6, label="training, smoothed")
     if heldout:
         axes.plot(*zip(*heldout, strict=True), color=_HELDOUT, linewidth=2, marker="o", markersize=3, label="held-out")
         if tuned := [(step, loss) for step, loss in heldout if step]:

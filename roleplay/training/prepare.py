@@ -27,6 +27,7 @@ from roleplay.training.memory import check_base
 from roleplay.training.origin import replayed
 from roleplay.training.processes import from_first, processes
 from roleplay.training.run import Decisions, Run, RunConfig
+from roleplay.training.schedule import check_scheduler
 from roleplay.training.settings import Resolved, Settings
 
 _LIBRARIES = ("torch", "transformers", "peft", "accelerate")
@@ -67,10 +68,11 @@ def prepare(
     """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
 
     `cache` is the folder of rendered samples; `None` keeps none. Raises RunError where card, dataset or base are no
-    longer those of `former`, unless `anyway`, and every error of loading.
+    longer those of `former`, unless `anyway`, UsageError for a schedule that is none, and every error of loading.
     """
     settings = resolved.settings
     corpus = _build(card_file, spec, settings, cache)
+    check_scheduler(settings, steps=steps_of(settings, corpus), heldout=bool(corpus.heldout()))
     corpus.check(math.ceil(epochs_of(settings, corpus)))
     kept = former.decisions if former and not _decides_anew(former.settings, settings) else None
     decisions = kept or from_first(lambda: decide(settings, corpus.longest))

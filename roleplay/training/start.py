@@ -19,12 +19,15 @@ _SHAPE = (
     "freeze_layers",
     "from_adapter",
     "rank",
+    "alpha",
     "rslora",
     "optimizer",
     "loraplus_lr_ratio",
     "seed",
 )
 """What checkpoints hold the outcome of: another value would not fit, or would be ignored."""
+_BY_LOSS = {"reduce_lr_on_plateau", "greedy"}
+"""Schedulers whose checkpoints hold their options."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def plan_resume(home: Home, start: Start, *, anyway: bool = False) -> Plan:
     if start.preset not in (None, former.preset):
         told.append(f"preset {start.preset} (the run has {former.preset})")
     fixed = [key for key in odd if key in _SHAPE]
+    if {"scheduler", "scheduler_options"} & odd.keys():
+        fixed += sorted(_BY_LOSS & {former.settings.scheduler, settings.scheduler})
     if told and (fixed or not anyway or start.preset not in (None, former.preset)):
         remedy = "leave it out, or start a new run"
         if not anyway and not fixed:

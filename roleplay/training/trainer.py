@@ -147,6 +147,7 @@ class PersonaTrainer(Trainer):
             self.lr_scheduler.base_lrs = [group["initial_lr"] for group in fresh]
             for group, shape in zip(self.optimizer.param_groups, self.lr_scheduler.lr_lambdas, strict=True):
                 group["lr"] = group["initial_lr"] * shape(self.lr_scheduler.last_epoch)
+            self.lr_scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

@@ -1,12 +1,10 @@
-"""`roleplay train`, in this process and stopped in one of its own."""
+"""`roleplay train`: what it says, makes, refuses, and does on a full disk."""
 
 import io
 import json
-import random
 import re
 import resource
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from roleplay.paths import Home
 from roleplay.training.run import Run
 from roleplay.training.settings import load_presets
 from roleplay.training.watch import Progress
-from tests.cli.conftest import SHORT, Outcome, Trained, in_a_process, refused, roleplay, spawn
+from tests.cli.conftest import SHORT, Outcome, Trained, in_a_process, refused, roleplay
 from tests.training.pell import interrupt_at, outcome
 
 
@@ -155,67 +153,6 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert "10/40" in text
     assert "loss 2.500  held-out 3.500  best 3.250" in text
-
-
-# From here on, real processes, as a person starts and stops them.
-
-
-def wait_for(path: Path, process: Any) -> None:
-    """Until a file or folder is there; the process must not end before."""
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_ends_with_130_and_names_the_way_on(
-    pell: Path, home: Home, trained: Trained, number: signal.Signals
-) -> None:
-    with spawn("train", "pell", *SHORT, "--run", "whole") as process:
-        seen = ""
-        while "step 3/30" not in seen:
-            line = process.stderr.readline()
-            assert line, f"ended too early: {seen}"
-            seen += line
-        process.send_signal(number)
-        out, err = process.communicate()
-    step = int(re.search(r"stopped at step (\d+); 'roleplay train pell --resume' goes on from there\n$", err)[1])
-    assert process.returncode == 130
-    assert out == f"run      {home.runs}/pell/whole\n"
-    assert 3 <= step < 30
-    again = roleplay("train", "pell", "--resume", "--json")
-    assert again.status == 0
-    assert f"going on from step {step}\n" in again.err
-    assert outcome(the_run(home)) == outcome(trained.run)
-
-
-def killed_and_resumed(home: Home, delay: float) -> Run:
-    """A run killed `delay` seconds after its first checkpoint, and its resumption."""
-    with spawn("train", "pell", *SHORT, "--run", "whole") as process:
-        wait_for(home.runs / "pell" / "whole" / "checkpoints" / "checkpoint-7", process)
-        time.sleep(delay)
-        process.kill()
-        process.communicate()
-    run = the_run(home)
-    if not run.finished:
-        assert roleplay("train", "pell", "--resume").status == 0
-    return run
-
-
-def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(pell: Path, home: Home, trained: Trained) -> None:
-    delay = random.uniform(0, 0.5)
-    run = killed_and_resumed(home, delay)
-    assert outcome(run) == outcome(trained.run), f"killed after {delay} s"
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("number", range(10))
-def test_ten_runs_killed_at_random_moments_resume_to_the_same_result(
-    pell: Path, home: Home, trained: Trained, number: int
-) -> None:
-    delay = random.uniform(0, 1.0)
-    run = killed_and_resumed(home, delay)
-    assert outcome(run) == outcome(trained.run), f"killed after {delay} s"
 
 
 def at_most(size: int) -> Any:

@@ -15,6 +15,7 @@ from roleplay.errors import StorageError
 from roleplay.paths import Home
 from roleplay.training.picture import draw_losses
 from roleplay.training.run import read_metrics
+from roleplay.training.smooth import smooth
 from roleplay.training.watch import Interrupt, MetricsFile, Watch
 from tests.training.pell import Crash, crash_at, interrupt_at, run_pell
 
@@ -94,7 +95,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Any]]]:
     plot, scatter = Axes.plot, Axes.scatter
 
     def noted_plot(self: Axes, x: Any, y: Any, **options: Any) -> Any:
-        seen.append((options["label"], list(zip(x, y, strict=True))))
+        seen.append((options.get("label", "training"), list(zip(x, y, strict=True))))
         return plot(self, x, y, **options)
 
     def noted_scatter(self: Axes, x: Any, y: Any, **options: Any) -> Any:
@@ -113,12 +114,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Any]]]:
             [{"step": 0, "eval_loss": 1.0}, {"step": 2, "loss": 4.0}, {"step": 3, "eval_loss": 3.0}],
             [
                 ("training", [(2, 4.0)]),
+                ("training, smoothed", [(2, 4.0)]),
                 ("held-out", [(0, 1.0), (3, 3.0)]),
                 ("best: 3.000 at step 3", [(3, 3.0)]),
             ],
         ),
         ([{"step": 0, "eval_loss": 1.0}], [("held-out", [(0, 1.0)])]),
-        ([{"step": 2, "loss": 4.0}, {"step": 4, "loss": 3.0}], [("training", [(2, 4.0), (4, 3.0)])]),
+        (
+            [{"step": 2, "loss": 4.0}, {"step": 4, "loss": 3.0}],
+            [("training", [(2, 4.0), (4, 3.0)]), ("training, smoothed", [(2, 4.0), (4, smooth([4.0, 3.0])[1])])],
+        ),
     ],
 )
 def test_the_picture_shows_both_losses_and_marks_the_best_step(

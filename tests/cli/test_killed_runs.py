@@ -1,0 +1,220 @@
+"""`roleplay train` stopped by signals: whatever the moment, the run goes on to the result of an uninterrupted one."""
+
+import functools
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from roleplay.cli import main
+from roleplay.paths import Home
+from roleplay.training.checkpoints import newest_step, step_of
+from roleplay.training.run import Run
+from roleplay.training.trainer import PersonaTrainer
+from tests.cli.conftest import SHORT, Trained, roleplay
+from tests.cli.test_train_command import the_run
+from tests.training.pell import outcome
+
+PATIENCE = 60.0
+"""Seconds until a process that shows no sign of life fails the test."""
+LAZY = ["transformers.models.llama.modeling_llama", "matplotlib.figure", "matplotlib.backends.backend_agg"]
+"""What is imported only when it is used."""
+TRAIN = ("train", "pell", *SHORT, "--run", "whole")
+
+
+def command(arguments: tuple[str, ...], folder: Path, slow: float) -> None:
+    """The console command, in a new process; each of its steps takes `slow` seconds more."""
+    os.chdir(folder)
+    os.environ["ROLEPLAY_HOME"] = str(folder.parent / "home")
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run behind `&`
+    torch.set_num_threads(1)
+    step = PersonaTrainer.training_step
+
+    def slowly(*given: Any, **options: Any) -> torch.Tensor:
+        time.sleep(slow)
+        return step(*given, **options)
+
+    PersonaTrainer.training_step = slowly
+    sys.argv = ["roleplay", *arguments]
+    main()
+
+
+Starter = Callable[..., BaseProcess]
+
+
+@pytest.fixture(scope="module")
+def server() -> multiprocessing.context.ForkServerContext:
+    """A process that has imported everything and forks a command in no time: imports take longer than training here."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["roleplay.cli", "roleplay.training.tune", "roleplay.training.start", *LAZY])
+    return context
+
+
+@pytest.fixture
+def start(server: multiprocessing.context.ForkServerContext, pell: Path) -> Iterator[Starter]:
+    """Starts a command in the project; whatever is left of it is killed at the end."""
+    started: list[BaseProcess] = []
+
+    def begin(*arguments: object, slow: float = 0.0) -> BaseProcess:
+        process = server.Process(target=command, args=(tuple(map(str, arguments)), Path.cwd(), slow))
+        process.start()
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def said(stream: str = "err") -> str:
+    """What the newest command wrote so far."""
+    path = Path(stream)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def wait_for(seen: Callable[[], object], process: BaseProcess) -> None:
+    """Until there is something to see; the process must not end before."""
+    deadline = time.monotonic() + PATIENCE
+    while not seen():
+        assert process.is_alive(), said()
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.0005)
+
+
+def end(process: BaseProcess, number: signal.Signals) -> int | None:
+    """Exit status after that signal."""
+    os.kill(process.pid or 0, number)
+    process.join(PATIENCE)
+    return process.exitcode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_ends_with_130_and_names_the_way_on(
+    start: Starter, home: Home, trained: Trained, number: signal.Signals
+) -> None:
+    process = start(*TRAIN)
+    wait_for(lambda: "step 3/30" in said(), process)
+    assert end(process, number) == 130
+    found = re.search(r"stopped at step (\d+); 'roleplay train pell --resume' goes on from there\n$", said())
+    assert found, said()
+    step = int(found[1])
+    assert said("out") == f"run      {home.runs}/pell/whole\n"
+    assert 3 <= step < 30
+    assert newest_step(the_run(home).checkpoints) == step
+    again = roleplay("train", "pell", "--resume", "--json")
+    assert again.status == 0
+    assert f"going on from step {step}\n" in again.err
+    assert outcome(the_run(home)) == outcome(trained.run)
+
+
+def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter, home: Home, trained: Trained) -> None:
+    slow = 1.0
+    process = start(*TRAIN, "--save-steps", 2, "--logging-steps", 1, slow=slow)
+    wait_for(lambda: "step 3/30" in said(), process)
+    os.kill(process.pid or 0, signal.SIGINT)
+    time.sleep(slow / 4)
+    assert process.is_alive(), "the first Ctrl-C does not break a step off"
+    began = time.monotonic()
+    assert end(process, signal.SIGINT) == 130
+    assert time.monotonic() - began < slow / 2
+    assert "Traceback" not in said()
+    assert newest_step(the_run(home).checkpoints) == 2
+    assert roleplay("train", "pell", "--resume").status == 0
+    run = the_run(home)
+    for which in ("best", "last"):
+        assert weights(run, which) == weights(trained.run, which)
+
+
+def test_a_signal_while_everything_is_loaded_ends_with_130(start: Starter, home: Home) -> None:
+    process = start(*TRAIN)
+    wait_for(lambda: "loading " in said(), process)
+    assert end(process, signal.SIGINT) == 130
+    assert "Traceback" not in said()
+    assert not list(home.root.rglob("run.json"))
+
+
+def weights(run: Run, which: str) -> bytes:
+    return (run.adapter(which) / "adapter_model.safetensors").read_bytes()
+
+
+def resume_to_the_end(home: Home) -> Run:
+    """Go on with the killed run, which may be finished already."""
+    run = the_run(home)
+    if not run.finished:
+        told = roleplay("train", "pell", "--resume")
+        assert told.status == 0, told.err
+    return run
+
+
+def kill_at_a_random_moment(start: Starter, home: Home, trained: Trained) -> float:
+    """SIGKILL between the first write of a run and its summary. Returns the seconds since that write."""
+    delay = random.uniform(0, 1) * trained.run.read_summary()["seconds"]
+    process = start(*TRAIN)
+    wait_for((home.runs / "pell" / "whole" / "run.json").exists, process)
+    process.join(delay)
+    process.kill()
+    process.join()
+    return delay
+
+
+def kill_while_a_checkpoint_is_written(start: Starter, home: Home, _: Trained) -> int:
+    """SIGKILL, again from the start until one leaves a checkpoint half written. Returns its step."""
+    folder, half = home.runs / "pell" / "whole" / "checkpoints", "tmp-checkpoint-*/checkpoint-*"
+    for _attempt in range(20):
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        process = start(*TRAIN)
+        for _passed in range(random.randint(0, 3)):
+            wait_for(functools.partial(newer, folder, newest_step(folder)), process)
+        wait_for(lambda: list(folder.glob(half)), process)
+        time.sleep(random.uniform(0, 0.02))
+        process.kill()
+        process.join()
+        for path in folder.glob(half):  # none where it had its own name already
+            return step_of(path)
+    return pytest.fail("no kill came while a checkpoint was written")
+
+
+def newer(folder: Path, step: int | None) -> bool:
+    return newest_step(folder) != step
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_resumes_to_the_same_result(
+    start: Starter, home: Home, trained: Trained
+) -> None:
+    step = kill_while_a_checkpoint_is_written(start, home, trained)
+    assert (newest_step(the_run(home).checkpoints) or 0) < step
+    run = resume_to_the_end(home)
+    assert outcome(run) == outcome(trained.run), f"killed while checkpoint {step} was written"
+    assert not list(run.checkpoints.glob("tmp-*"))
+
+
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_result(
+    start: Starter, home: Home, trained: Trained
+) -> None:
+    delay = kill_at_a_random_moment(start, home, trained)
+    assert outcome(resume_to_the_end(home)) == outcome(trained.run), f"killed after {delay} s"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(10))
+def test_ten_runs_killed_at_random_moments_resume_to_the_same_result(
+    start: Starter, home: Home, trained: Trained, number: int
+) -> None:
+    """Three of them in the middle of a checkpoint."""
+    kill = kill_while_a_checkpoint_is_written if number < 3 else kill_at_a_random_moment
+    moment = kill(start, home, trained)
+    assert outcome(resume_to_the_end(home)) == outcome(trained.run), f"killed at {moment}"
