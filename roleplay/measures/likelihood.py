@@ -76,14 +76,16 @@ def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Negative log-likelihood of every label, in nats, zero where nothing is trained: (B, K).
 
     Logits are computed only where some row has a label, which spares most of a batch that shares a long prefix: K is
-    the number of such positions. Training, held-out loss and evaluation all use this one function.
+    the number of such positions. Training, held-out loss and evaluation all use this one function. A batch that lies in
+    the machine's memory goes to the model's device without waiting for it.
     """
+    device = causal_model(model).device
     labels = batch["labels"][:, 1:]
     keep = (labels != -100).any(dim=0).nonzero().squeeze(1)
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-    logits = _logits_at(model, keep, inputs)
+    inputs = {name: _sent(tensor, device) for name, tensor in batch.items() if name != "labels"}
+    logits = _logits_at(model, _sent(keep, device), inputs)
     return torch.nn.functional.cross_entropy(
-        logits.float().transpose(1, 2), labels[:, keep], ignore_index=-100, reduction="none"
+        logits.float().transpose(1, 2), _sent(labels[:, keep], device), ignore_index=-100, reduction="none"
     )
 
 
@@ -94,10 +96,8 @@ def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:
     """
     core = causal_model(model)
     plan = plan_tree(tree, core.device)
-    ids, position, labels, times = (
-        torch.from_numpy(part).to(core.device) for part in (tree.ids, tree.position, tree.labels, tree.times)
-    )
-    places, place = (torch.from_numpy(part).to(core.device) for part in np.unique(tree.predicts, return_inverse=True))
+    arrays = (tree.ids, tree.position, tree.labels, tree.times, *np.unique(tree.predicts, return_inverse=True))
+    ids, position, labels, times, places, place = (_sent(torch.from_numpy(part), core.device) for part in arrays)
     logits = _logits_at(model, places, {"input_ids": ids[None], "position_ids": position[None], "tree": plan})[0]
     if plan.calls < core.config.get_text_config().num_hidden_layers:
         raise Unfit("its attention goes round the functions registered with transformers")
@@ -105,6 +105,11 @@ def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:
     if len(places) < len(labels):  # else each place predicts one label, in this order, and nothing has to be copied
         logits = logits[place]
     return torch.nn.functional.cross_entropy(logits, labels, reduction="none") * times
+
+
+def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On `device`; from pinned memory, a copy to a GPU is not waited for."""
+    return (tensor.pin_memory() if device.type == "cuda" and tensor.is_cpu else tensor).to(device, non_blocking=True)
 
 
 def _logits_at(model: Any, keep: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
@@ -123,9 +128,8 @@ def causal_model(model: Any) -> Any:
 
 
 def _score(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
-    batch = {name: tensor.to(model.device) for name, tensor in pad_right(samples, pad).items()}
     with torch.inference_mode():
-        losses = token_losses(model, batch)
+        losses = token_losses(model, pad_right(samples, pad))
     return [
         Likelihood(float(loss.double().sum()), sample.trained_tokens, sample.characters)
         for loss, sample in zip(losses, samples, strict=True)

@@ -160,7 +160,7 @@ class _Shape:
         taken = part.reshape(-1, self.width).index_select(0, self._rows(self.batch.rows, heads))
         taken = taken.view(self.heads, self.m, -1, self.n, self.width)
         if padding_is_zero:
-            taken.masked_fill_((self.batch.places == len(part))[:, None, :, None], 0)
+            taken *= (self.batch.places < len(part)).to(taken.dtype)[:, None, :, None]
         return taken
 
     def _own(self, part: torch.Tensor) -> torch.Tensor:

@@ -33,8 +33,7 @@ def why_not_tree(
 
     def padded() -> torch.Tensor:
         tuned.set_attn_implementation(attention)
-        rows = {name: part.to(tuned.device) for name, part in pad_right(samples, pad).items()}
-        return token_losses(tuned, rows).sum()
+        return token_losses(tuned, pad_right(samples, pad)).sum()
 
     def packed() -> torch.Tensor:
         attend_to_trees(tuned, tree)

@@ -87,8 +87,7 @@ def tokens_that_fit(tuned: Any, samples: Sequence[Sample], *, device: str, pad: 
 
 
 def _loss(tuned: Any, sample: Sample, pad: int) -> torch.Tensor:
-    batch = {name: tensor.to(tuned.device) for name, tensor in pad_right([sample], pad).items()}
-    return token_losses(tuned, batch).sum()
+    return token_losses(tuned, pad_right([sample], pad)).sum()
 
 
 def _peak(tuned: Any, sample: Sample, pad: int) -> int:

@@ -9,7 +9,7 @@ import torch
 
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import TokenTree, share_step, split_step, tree_of
-from roleplay.measures.likelihood import causal_model, pad_right, token_losses, tree_losses
+from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 
 Pass = TokenTree | dict[str, torch.Tensor]
 """A tree of tokens, or padded rows."""
@@ -72,10 +72,7 @@ class Collator:
 
 def pass_losses(model: Any, part: Pass) -> torch.Tensor:
     """Negative log-likelihood of everything that a pass trains, in nats."""
-    if isinstance(part, TokenTree):
-        return tree_losses(model, part)
-    device = causal_model(model).device
-    return token_losses(model, {name: tensor.to(device, non_blocking=True) for name, tensor in part.items()})
+    return tree_losses(model, part) if isinstance(part, TokenTree) else token_losses(model, part)
 
 
 def _weightless(part: Pass) -> Pass:

@@ -84,7 +84,7 @@ def _make(job: Job, resumed_step: int, report: Reporter, *, refit: bool) -> tupl
     if process() == 0:
         callbacks.insert(0, MetricsFile(job.run.metrics, resumed_step, watch.speed))
     heldout = [job.corpus.sample(row) for row in job.corpus.heldout()]
-    if settings.early_stopping is not None and heldout:
+    if settings.early_stopping is not None:
         callbacks.append(Patience(settings.early_stopping, metrics, resumed_step))
     trainer = make_trainer(
         job,

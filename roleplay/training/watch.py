@@ -129,7 +129,7 @@ class Milestones(TrainerCallback):
 
     def __init__(self, epochs: Sequence[float], steps_per_epoch: int, keep: Callable[[str], None]) -> None:
         """`keep` is called with `epoch-<number>`."""
-        # 1.1 times 10 is 11.000000000000002, and step 11 completes it.
+        # 0.7 times 10 is 7.000000000000001, and step 7 completes it.
         self.steps = {f"epoch-{epoch:g}": math.ceil(round(epoch * steps_per_epoch, 6)) for epoch in epochs}
         self.keep = keep
 

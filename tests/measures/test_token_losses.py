@@ -22,7 +22,7 @@ class WithoutTheOption(torch.nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.device = model, model.device
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, use_cache: bool) -> Any:
         return self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=use_cache)

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from roleplay.paths import Home
 from roleplay.training.checkpoints import newest_step
 from roleplay.training.run import Run
+from roleplay.training.watch import Patience
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
 from tests.training.quick import be_quick
 
@@ -136,6 +138,24 @@ def test_without_heldout_dialogues_there_is_nothing_to_end_early_by(tmp_path: Pa
     card = write_pell(tmp_path, tiny_base, desc="- - user: A?\n  - char: B.\n", talk="- - user: C?\n  - char: D.\n")
     run = run_pell(Home(tmp_path / "home"), card, "bare", early_stopping=1, **FAST | {"max_steps": 3})
     assert (run.read_summary()["stopped_early"], run.read_summary()["steps"]) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "spent"),
+    [
+        ([1.0, 3.0, 2.0, 2.5], False),
+        ([1.0, 3.0, 2.0, 2.5, 2.0], True),
+        ([1.0], False),
+        ([], False),
+    ],
+)
+def test_the_loss_of_the_untrained_model_is_none_to_beat(tmp_path: Path, losses: list[float], spent: bool) -> None:
+    """The first is that of step 0; an equal loss is not a lower one."""
+    patience, control = Patience(2), TrainerControl(should_save=True)
+    arguments = TrainingArguments(output_dir=str(tmp_path), report_to=[], use_cpu=True)
+    for step, loss in enumerate(losses):
+        patience.on_evaluate(arguments, TrainerState(global_step=step), control, metrics={"eval_loss": loss})
+    assert (patience.spent, control.should_training_stop, control.should_save) == (spent, spent, not spent)
 
 
 @pytest.mark.parametrize("began_with", [None, 3])
