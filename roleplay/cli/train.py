@@ -132,10 +132,10 @@ def run_plan(plan: "Plan", start: "Start", *, resume: bool) -> dict[str, Any]:
 
     with plan.run.locked():
         say(f"loading {plan.base or 'pocket'}, building the dataset of {start.card_file.card.name} …")
-        return tune(load(plan, start), resume=resume, anyway=plan.anyway)
+        return tune(load(plan, start), resume=resume)
 
 
-def tune(job: "Job", *, resume: bool, anyway: bool = False) -> dict[str, Any]:
+def tune(job: "Job", *, resume: bool) -> dict[str, Any]:
     """Say what is trained and train it; the run's folder must be held."""
     from roleplay.cli.progress import Bar
     from roleplay.training.tune import train as train_job
@@ -150,7 +150,7 @@ def tune(job: "Job", *, resume: bool, anyway: bool = False) -> dict[str, Any]:
         f"step, lr {settings.learning_rate:g}, {scale}{decisions.dtype} on {decisions.device}{kept}"
     )
     with Bar() as bar:
-        return train_job(job, resume=resume, report=bar.report, say=say, anyway=anyway)
+        return train_job(job, resume=resume, report=bar.report, say=say)
 
 
 def emit_forecast(start: "Start", plan: "Plan", *, as_json: bool) -> None:

@@ -63,10 +63,9 @@ class PersonaTrainer(Trainer):
         settings: Settings,
         save_best: Callable[[], None],
         took: Callable[[Step], None] = lambda step: None,
-        refit: bool = False,
         **options: Any,
     ) -> None:
-        """`took` hears of each step; with `refit`, what a checkpoint says of rates gives way to the settings."""
+        """`took` hears of each step."""
         rows = settings.batch_size
         if decisions.max_tokens_per_pass is not None:
             rows = max(1, min(rows, decisions.max_tokens_per_pass // corpus.longest))
@@ -82,7 +81,7 @@ class PersonaTrainer(Trainer):
             train_dataset=EpochRows(corpus), eval_dataset=list(heldout) or None, data_collator=collator, **options
         )
         self.heldout, self.pad, self.save_best = heldout, pad, save_best
-        self.decisions, self.settings, self.took, self.refit = decisions, settings, took, refit
+        self.decisions, self.settings, self.took = decisions, settings, took
         self._attend()
         self._staging: str | None = None
         self._norm: torch.Tensor | float = 0.0
@@ -132,22 +131,28 @@ class PersonaTrainer(Trainer):
             kinds["loraplus_weight_decay"] = self.args.weight_decay
             self.optimizer = create_loraplus_optimizer(self.model, kind, loraplus_lr_ratio=ratio, **kinds)
         optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **options)
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # not every scheduler notes the peak
         return optimizer
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """What is learned of the gradients stays; with `refit`, rates, betas and decay are those of the settings."""
-        if not self.refit or self.optimizer is None:
-            super()._load_optimizer_and_scheduler(checkpoint)
+        """What is learned of the gradients stays; peak rates, betas and decay are those of the settings.
+
+        Where the settings are those of the checkpoint, nothing changes by a bit.
+        """
+        if checkpoint is None or self.optimizer is None:
             return
         fresh = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         super()._load_optimizer_and_scheduler(checkpoint)
         for group, values in zip(self.optimizer.param_groups, fresh, strict=True):
+            peak, rate = group["initial_lr"], group["lr"]
             group.update(values)
+            group["lr"] = rate if peak == values["initial_lr"] else rate * values["initial_lr"] / peak
         if isinstance(self.lr_scheduler, LambdaLR):
             self.lr_scheduler.base_lrs = [group["initial_lr"] for group in fresh]
             for group, shape in zip(self.optimizer.param_groups, self.lr_scheduler.lr_lambdas, strict=True):
                 group["lr"] = group["initial_lr"] * shape(self.lr_scheduler.last_epoch)
-            self.lr_scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self.lr_scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

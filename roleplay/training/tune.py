@@ -18,18 +18,17 @@ from roleplay.training.picture import draw_losses
 from roleplay.training.prepare import Job, steps_per_epoch
 from roleplay.training.processes import process, wait
 from roleplay.training.run import read_metrics
+from roleplay.training.steer import Interrupt, Milestones, Patience, Rhythm
 from roleplay.training.steps import Step
 from roleplay.training.trainer import PersonaTrainer
-from roleplay.training.watch import Interrupt, MetricsFile, Milestones, Patience, Reporter, Rhythm, Watch
+from roleplay.training.watch import MetricsFile, Reporter, Watch
 
 
-def train(
-    job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None], anyway: bool = False
-) -> dict[str, Any]:
+def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None]) -> dict[str, Any]:
     """Train to the end or to Ctrl-C; returns the summary, with `finished` false after Ctrl-C.
 
-    With `anyway` a resumed run takes rates and decay from its settings, not from its checkpoint. Raises StorageError
-    where a checkpoint cannot be written, RunError where training diverges; what was saved before stays usable.
+    Raises StorageError where a checkpoint cannot be written, RunError where training diverges; what was saved before
+    stays usable.
     """
     found = checkpoints(job.run.checkpoints) if resume else []
     resumed_step = step_of(found[-1]) if found else 0
@@ -40,9 +39,7 @@ def train(
     if process() == 0:
         _begin(job)
     wait()
-    # Those typed on an earlier resume may not have reached a checkpoint yet.
-    refit = anyway or "typed on resume" in job.config.sources.values()
-    trainer, interrupt = _make(job, resumed_step, report, refit=refit)
+    trainer, interrupt = _make(job, resumed_step, report)
     began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
@@ -71,7 +68,7 @@ def _begin(job: Job) -> None:
         write_file(job.run.dialogues, dump_dialogues(job.corpus))
 
 
-def _make(job: Job, resumed_step: int, report: Reporter, *, refit: bool) -> tuple[PersonaTrainer, Interrupt]:
+def _make(job: Job, resumed_step: int, report: Reporter) -> tuple[PersonaTrainer, Interrupt]:
     settings = job.config.settings
     metrics = read_metrics(job.run.metrics)
     interrupt, watch = Interrupt(), Watch(report, metrics, resumed_step)
@@ -93,7 +90,6 @@ def _make(job: Job, resumed_step: int, report: Reporter, *, refit: bool) -> tupl
         save_best=lambda: save(job, trainer, "best", trainer.state.best_metric),
         callbacks=callbacks,
         took=watch.took,
-        refit=refit,
     )
     return trainer, interrupt
 
@@ -119,7 +115,6 @@ def make_trainer(
     save_best: Callable[[], None],
     callbacks: list[TrainerCallback],
     took: Callable[[Step], None] = lambda step: None,
-    refit: bool = False,
 ) -> PersonaTrainer:
     """The Trainer of a job; whatever it has to tell goes to `callbacks`."""
     trainer = PersonaTrainer(
@@ -133,7 +128,6 @@ def make_trainer(
         save_best=save_best,
         callbacks=callbacks,
         took=took,
-        refit=refit,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)

@@ -139,6 +139,17 @@ def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter,
         assert weights(run, which) == weights(trained.run, which)
 
 
+def test_a_launcher_that_passes_ctrl_c_on_as_sigterm_does_not_press_it_twice(start: Starter, home: Home) -> None:
+    slow = 0.5
+    process = start(*TRAIN, slow=slow)
+    wait_for(lambda: "step 2/30" in said(), process)
+    os.kill(process.pid or 0, signal.SIGINT)
+    time.sleep(slow / 4)
+    assert end(process, signal.SIGTERM) == 130
+    assert re.search(r"stopped at step (\d+);", said())
+    assert newest_step(the_run(home).checkpoints) in (2, 3)
+
+
 def test_a_signal_while_everything_is_loaded_ends_with_130(start: Starter, home: Home) -> None:
     process = start(*TRAIN)
     wait_for(lambda: "loading " in said(), process)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -241,6 +242,17 @@ def test_a_signal_to_the_launcher_alone_saves_and_stops(
     launched.process.send_signal(number)
     told = launched.end()
     assert told.status != 0
+    assert newest_step(launched.run.checkpoints) == json.loads(told.out)["step"]
+    assert talk(told)["stopped at "] == 1
+
+
+@pytest.mark.soak
+def test_a_signal_to_one_of_the_processes_stops_all_of_them_after_the_same_step(launch: Launcher) -> None:
+    launched = launch(*TORCHRUN, "train", "pell", *EXACT)
+    launched.wait_for("step 3/30")
+    workers = {worker.environ()["RANK"]: worker for worker in psutil.Process(launched.process.pid).children()}
+    workers["1"].terminate()
+    told = launched.end()
     assert newest_step(launched.run.checkpoints) == json.loads(told.out)["step"]
     assert talk(told)["stopped at "] == 1
 

@@ -111,7 +111,7 @@ def resume_pell(
     start = Start(load_card(card), typed.pop("base", None), typed.pop("preset", None), typed, name)
     plan = plan_resume(home, start, anyway=anyway)
     with plan.run.locked():
-        train(load(plan, start), resume=True, report=report, say=lambda text: None, anyway=anyway)
+        train(load(plan, start), resume=True, report=report, say=lambda text: None)
     return plan.run
 
 

@@ -36,6 +36,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def write_and_raise(folder: Path, error: BaseException) -> None:
+    """A checkpoint of step 9 that `error` breaks off at its end."""
+    with whole_or_absent(folder, 9) as staging:
+        fill(staging, 9)
+        raise error
+
+
 class Killed(BaseException):
     """The process is gone."""
 
@@ -68,9 +75,8 @@ def test_what_breaks_off_a_checkpoint_leaves_the_older_ones_and_nothing_else(
 ) -> None:
     write(tmp_path, 3, 6)
     before = contents(tmp_path)
-    with pytest.raises(type(error)), whole_or_absent(tmp_path, 9) as staging:
-        fill(staging, 9)
-        raise error
+    with pytest.raises(type(error)):
+        write_and_raise(tmp_path, error)
     assert contents(tmp_path) == before
     assert names(tmp_path) == {"checkpoint-3", "checkpoint-6"}
 
@@ -78,12 +84,8 @@ def test_what_breaks_off_a_checkpoint_leaves_the_older_ones_and_nothing_else(
 def test_a_full_disk_is_one_error_that_names_the_checkpoint(tmp_path: Path) -> None:
     write(tmp_path, 3)
     before = contents(tmp_path)
-    with (
-        pytest.raises(StorageError, match=r"cannot write .*checkpoint-9: No space left on device; make room"),
-        whole_or_absent(tmp_path, 9) as staging,
-    ):
-        fill(staging, 9)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(StorageError, match=r"cannot write .*checkpoint-9: No space left on device; make room"):
+        write_and_raise(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert contents(tmp_path) == before
 
 

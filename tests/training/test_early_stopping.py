@@ -9,7 +9,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from roleplay.paths import Home
 from roleplay.training.checkpoints import newest_step
 from roleplay.training.run import Run
-from roleplay.training.watch import Patience
+from roleplay.training.steer import Patience
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
 from tests.training.quick import be_quick
 

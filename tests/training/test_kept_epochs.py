@@ -10,7 +10,7 @@ from roleplay.models.adapter import load_adapter
 from roleplay.models.passport import read_passport
 from roleplay.paths import Home
 from roleplay.training.run import Run
-from roleplay.training.watch import Milestones
+from roleplay.training.steer import Milestones
 from tests.tiny import load_tiny_base
 from tests.training.pell import Crash, crash_at, interrupt_at, outcome, resume_pell, run_pell, write_pell
 from tests.training.quick import be_quick
@@ -82,7 +82,7 @@ def test_a_run_that_crashed_keeps_the_same(tmp_path: Path, card: Path, whole: Ru
     ("epochs", "steps_per_epoch", "steps"),
     [
         ((1, 2.5), 3, {"epoch-1": 3, "epoch-2.5": 8}),
-        ((0.7, 0.3), 10, {"epoch-0.7": 7, "epoch-0.3": 3}),
+        ((2.2, 0.04), 25, {"epoch-2.2": 55, "epoch-0.04": 1}),
         ((0.9, 1), 3, {"epoch-0.9": 3, "epoch-1": 3}),
         ((0.01,), 10, {"epoch-0.01": 1}),
         ((100,), 7, {"epoch-100": 700}),

@@ -90,9 +90,7 @@ def test_the_processes_of_a_step_add_up_to_the_step(
     tuned: PeftModel, tree: bool, processes: int, limit: int | None
 ) -> None:
     whole, gradients = computed(tuned, [step_of(collator(tree, rows=len(SAMPLES)), SAMPLES)])
-    shares = [
-        step_of(collator(tree, limit=limit, process=i, processes=processes), SAMPLES) for i in range(processes)
-    ]
+    shares = [step_of(collator(tree, limit=limit, process=i, processes=processes), SAMPLES) for i in range(processes)]
     loss, summed = computed(tuned, shares)
     assert loss == pytest.approx(whole, rel=1e-6)
     assert_same(gradients, summed)

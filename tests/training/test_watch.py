@@ -16,7 +16,8 @@ from roleplay.paths import Home
 from roleplay.training.picture import draw_losses
 from roleplay.training.run import read_metrics
 from roleplay.training.smooth import smooth
-from roleplay.training.watch import Interrupt, MetricsFile, Watch
+from roleplay.training.steer import Interrupt
+from roleplay.training.watch import MetricsFile, Watch
 from tests.training.pell import Crash, crash_at, interrupt_at, run_pell
 
 
