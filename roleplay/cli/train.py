@@ -26,6 +26,13 @@ _LIST_PRESETS = typer.Option(
 )
 
 
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is no list of numbers; write one such as 5,20") from error
+
+
 def _options(text: str) -> dict[str, Any]:
     import json
 
@@ -74,7 +81,9 @@ def train(
     eval_steps: int = typer.Option(None, "--eval-steps", help="Steps between held-out losses."),
     save_steps: int = typer.Option(None, "--save-steps", help="Steps between checkpoints."),
     early_stopping: int = typer.Option(None, "--early-stopping", help="Held-out losses without a new lowest."),
-    keep_epochs: list[float] = typer.Option([], "--keep-epoch", help="Keep the adapter of this epoch; again for more."),
+    keep_epochs: str = typer.Option(
+        None, "--keep-epochs", parser=_numbers, metavar="N,…", help="Epochs whose adapters are kept, such as 5,20."
+    ),
     batching: str = typer.Option(None, "--batching", help="tree or padded."),
     max_tokens_per_pass: int = typer.Option(None, "--max-tokens-per-pass", help="Split steps with more tokens."),
     device: str = typer.Option(None, "--device", help="auto, cpu or cuda."),

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from roleplay.dataset.tree import Segments, TokenTree, find_segments
 
-_ROOM = 1.15
-"""Segments are attended to together while padding makes their scores at most this many times as many."""
+_ROOM, _FEW = 1.05, 10_000
+"""Segments are attended to together while padding makes their scores at most so many times as many, or so few more."""
 _BLOCK = 256
 """Longest run of tokens in one product: of its own scores, half are hidden from it, and computed in vain."""
 
@@ -85,7 +85,8 @@ def _similar(children: NDArray[np.int64], lengths: NDArray[np.int64], above: int
     for child in sorted(children.tolist(), key=lambda child: -int(lengths[child])):
         if groups:
             sizes = [int(lengths[k]) for k in [*groups[-1], child]]
-            if len(sizes) * sizes[0] * (above + sizes[0]) <= _ROOM * sum(size * (above + size) for size in sizes):
+            padded = len(sizes) * sizes[0] * (above + sizes[0])
+            if padded <= _FEW + _ROOM * sum(size * (above + size) for size in sizes):
                 groups[-1].append(child)
                 continue
         groups.append([child])

@@ -55,7 +55,7 @@ def check_base(spec: BaseSpec, device: str, dtype: str, quant: str) -> None:
     needed, free = weights * _BYTES[dtype if quant == "none" else quant], free_bytes(device)
     if needed > free:
         raise RunError(
-            f"the base '{spec.name}' needs {_gigabytes(needed)} for its weights alone and {_gigabytes(free)} are free; "
+            f"the base '{spec.name}' needs {_size(needed)} for its weights alone and {_size(free)} are free; "
             "keep them smaller with --quant nf4, or choose another with --base"
         )
 
@@ -77,9 +77,9 @@ def tokens_that_fit(tuned: Any, samples: Sequence[Sample], *, device: str, pad: 
         each = math.inf
     fitting = int(max(0, _SPARE * free) / each)
     if fitting < longest:
-        needed = "more" if math.isinf(each) else _gigabytes(longest * each / _SPARE + _OPTIMIZER * trained)
+        needed = "more" if math.isinf(each) else _size(longest * each / _SPARE + _OPTIMIZER * trained)
         raise RunError(
-            f"a sample of {longest} tokens needs {needed} beside the base and {_gigabytes(free_bytes(device))} are "
+            f"a sample of {longest} tokens needs {needed} beside the base and {_size(free_bytes(device))} are "
             "free; "
             "add --gradient-checkpointing, or keep the base smaller with --quant nf4"
         )
@@ -116,5 +116,5 @@ def _kept(tuned: Any, sample: Sample, pad: int) -> int:
     return sum(kept.values())
 
 
-def _gigabytes(size: float) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

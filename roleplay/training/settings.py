@@ -145,7 +145,7 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
         raise UsageError(f"{problem}; {remedy}")
     values: dict[str, Any] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
-    typed = {key: value for key, value in typed.items() if _was_typed(value)}
+    typed = {key: value for key, value in typed.items() if value is not None}
     preset_values = {key: value for key, value in presets[chosen].items() if key != "about"}
     for layer, source in ((preset_values, f"preset {chosen}"), (card_values, "card"), (typed, "typed")):
         values |= layer
@@ -160,7 +160,7 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
 
 def retyped(settings: Settings, typed: Mapping[str, Any]) -> Settings:
     """`settings` with typed values in their place. Raises UsageError for values that are none."""
-    values = settings.model_dump() | {key: value for key, value in typed.items() if _was_typed(value)}
+    values = settings.model_dump() | {key: value for key, value in typed.items() if value is not None}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -210,10 +210,6 @@ def _problem(issue: Any) -> tuple[str, str]:
 
 def _wrong(key: str, problem: str) -> str:
     return f"--{key.replace('_', '-')}: {problem}"
-
-
-def _was_typed(value: Any) -> bool:
-    return value is not None and value != []
 
 
 def _card_fault(card_file: CardFile, key: str, problem: str, remedy: str) -> Fault:

@@ -79,7 +79,7 @@ class Interrupt(TrainerCallback):
             self._former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        # A launcher passes Ctrl-C on as SIGTERM: that is the same wish, not a second one.
+        # Whoever asks by SIGTERM after Ctrl-C has the same wish, not a second one.
         if number == signal.SIGINT and self._pressed:
             raise KeyboardInterrupt
         self._pressed |= number == signal.SIGINT

@@ -123,15 +123,15 @@ def test_a_signal_saves_ends_with_130_and_names_the_way_on(
 
 def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter, home: Home, trained: Trained) -> None:
     slow = 1.0
-    process = start(*TRAIN, "--save-steps", 2, "--logging-steps", 1, slow=slow)
-    wait_for(lambda: "step 3/30" in said(), process)
+    process = start(*TRAIN, "--save-steps", 1, "--logging-steps", 1, slow=slow)
+    wait_for(lambda: "step 2/30" in said(), process)
+    time.sleep(slow / 4)  # into the third step
     os.kill(process.pid or 0, signal.SIGINT)
     time.sleep(slow / 4)
     assert process.is_alive(), "the first Ctrl-C does not break a step off"
-    began = time.monotonic()
     assert end(process, signal.SIGINT) == 130
-    assert time.monotonic() - began < slow / 2
     assert "Traceback" not in said()
+    assert "stopped at" not in said()
     assert newest_step(the_run(home).checkpoints) == 2
     assert roleplay("train", "pell", "--resume").status == 0
     run = the_run(home)
@@ -143,11 +143,12 @@ def test_a_launcher_that_passes_ctrl_c_on_as_sigterm_does_not_press_it_twice(sta
     slow = 0.5
     process = start(*TRAIN, slow=slow)
     wait_for(lambda: "step 2/30" in said(), process)
+    time.sleep(slow / 4)
     os.kill(process.pid or 0, signal.SIGINT)
     time.sleep(slow / 4)
     assert end(process, signal.SIGTERM) == 130
     assert re.search(r"stopped at step (\d+);", said())
-    assert newest_step(the_run(home).checkpoints) in (2, 3)
+    assert newest_step(the_run(home).checkpoints) == 3
 
 
 def test_a_signal_while_everything_is_loaded_ends_with_130(start: Starter, home: Home) -> None:

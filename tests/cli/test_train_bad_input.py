@@ -42,7 +42,7 @@ def made(home: Home) -> set[str]:
         (["--dtype", "float16", "--device", "cpu"], "--dtype float16 needs a GPU"),
         (["--quant", "nf3"], "--quant: input should be 'none', 'int8' or 'nf4' (seen: 'nf3')"),
         (["--max-tokens-per-pass", 3], "--max-tokens-per-pass: input should be greater than or equal to 16 (seen: 3)"),
-        (["--keep-epoch", -1], "--keep-epochs: input should be greater than 0"),
+        (["--keep-epochs", "-1"], "--keep-epochs: input should be greater than 0"),
         (["--lr", "nan"], "--learning-rate: input should be "),
     ],
 )

@@ -114,7 +114,7 @@ def test_a_pass_that_runs_out_of_memory_is_refused(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(memory, "_kept", burst)
     with pytest.raises(
-        RunError, match=r"a sample of 80 tokens needs more beside the base and .* GB are free; add --gr"
+        RunError, match=r"a sample of 80 tokens needs more beside the base and .* are free; add --gr"
     ):
         kept(tuned(1), [sample(80)])
 
@@ -146,7 +146,7 @@ def test_a_base_that_does_not_fit_is_refused_with_the_sizes(
     with pytest.raises(RunError) as caught:
         check_base(parse_spec(str(tiny_base)), "cpu", dtype, quant)
     told = str(caught.value)
-    assert told.startswith(f"the base '{tiny_base}' needs {needed} for its weights alone and 0.2 GB are free; ")
+    assert told.startswith(f"the base '{tiny_base}' needs {needed} for its weights alone and 250.0 MB are free; ")
     assert "--quant nf4" in told
 
 
@@ -225,7 +225,7 @@ def test_a_run_that_memory_does_not_hold_ends_before_its_first_step(
     tmp_path: Path, card: Path, roomy: Run, free: Callable[[float], None]
 ) -> None:
     free(room_for(roomy, 20))
-    with pytest.raises(RunError, match=r"a sample of \d+ tokens needs .* GB beside the base"):
+    with pytest.raises(RunError, match=r"a sample of \d+ tokens needs .* beside the base"):
         run_pell(Home(tmp_path / "home"), card, "short", **EXACT)
     assert [path.name for path in (tmp_path / "home" / "runs" / "pell" / "short").iterdir()] == [".lock"]
 

@@ -13,7 +13,7 @@ from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.paths import Home
-from roleplay.training.batching import TREE
+from roleplay.training.batching import GROUPED, attend_to_trees
 from roleplay.training.start import Start, load, plan_new
 
 _STEPS = 9
@@ -32,7 +32,7 @@ def steps_as_trees_against_padded_rows() -> None:
     pad = int(job.base.tokenizer.pad_token_id)
 
     def tree(batch: Sequence[Sample]) -> None:
-        job.tuned.set_attn_implementation(TREE)
+        attend_to_trees(job.tuned, GROUPED)
         tree_losses(job.tuned, tree_of(batch)).sum().backward()
 
     def padded(batch: Sequence[Sample]) -> None:
@@ -45,7 +45,7 @@ def steps_as_trees_against_padded_rows() -> None:
         batch = samples[step * _BATCH : (step + 1) * _BATCH]
         for name, work in (("tree", tree), ("padded", padded)):
             began = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=job.config.decisions.precision == "bfloat16"):
+            with torch.autocast("cpu", torch.bfloat16, enabled=job.config.decisions.dtype == "bfloat16"):
                 work(batch)
             seconds[name].append(time.perf_counter() - began)
     ratio = statistics.median(p / t for p, t in zip(seconds["padded"], seconds["tree"], strict=True))
