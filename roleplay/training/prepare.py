@@ -19,6 +19,7 @@ from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
 from roleplay.models.adapter import adapter_parameters, attach_new, attach_saved
 from roleplay.models.base import Base, load_base, load_context, load_tokenizer
+from roleplay.models.heap import keep_freed_memory
 from roleplay.models.spec import BaseSpec
 from roleplay.models.whole import unfreeze
 from roleplay.paths import shown
@@ -80,6 +81,8 @@ def prepare(
         raise RunError(
             f"{shown(run.folder)} was begun on a GPU and there is none here; resume it there, or start a new run"
         )
+    if decisions.device == "cpu":
+        keep_freed_memory()
     torch.set_num_threads(decisions.threads)
     base, tuned, targets = _load(spec, settings, decisions)
     if kept is None:

@@ -2,6 +2,7 @@
 
 import copy
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from transformers import (
 )
 
 from roleplay.dataset.tree import build_tree
+from roleplay.models import tree_plan
 from roleplay.models.adapter import attach_new
 from roleplay.models.tree_attention import TREE_ATTENTION, Unfit, grouped_attention, plan_tree
 
@@ -144,11 +146,13 @@ def _naive(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, end: tor
     st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9), min_size=1, max_size=7),
     st.sampled_from([None, 0.8]),
     st.sampled_from([(2, 2), (6, 2), (3, 1)]),
+    st.sampled_from([(256, 10_000), (2, 10_000), (3, 0)]),
 )
-def test_grouped_attention_is_attention_for_any_tree(
-    samples: list[list[int]], cap: float | None, heads: tuple[int, int]
+def test_grouped_attention_is_attention_for_any_tree_in_any_blocks(
+    samples: list[list[int]], cap: float | None, heads: tuple[int, int], sizes: tuple[int, int]
 ) -> None:
-    plan = plan_tree(build_tree(samples, [[True] * len(sample) for sample in samples]))
+    with patch.multiple(tree_plan, _BLOCK=sizes[0], _FEW=sizes[1]):
+        plan = plan_tree(build_tree(samples, [[True] * len(sample) for sample in samples]))
     generator = torch.Generator().manual_seed(1)
     parts = [
         torch.randn(count, len(plan.end), 4, dtype=torch.float64, generator=generator).requires_grad_()
@@ -171,3 +175,48 @@ def test_a_window_shorter_than_a_sample_and_dropout_are_refused() -> None:
         over_the_tree(tuned_model(config), "tree_grouped")
     with pytest.raises(Unfit, match="dropout"):
         over_the_tree(tuned_model(LlamaConfig(**GROUPED, attention_dropout=0.1)), "tree_grouped")
+
+
+def _plan() -> tree_plan.TreePlan:
+    return plan_tree(build_tree(SAMPLES, TRAINED))
+
+
+def _parts(plan: tree_plan.TreePlan) -> list[torch.Tensor]:
+    """Query, key and value, (1, 2, T, 8)."""
+    generator = torch.Generator().manual_seed(2)
+    return [torch.randn(1, 2, len(plan.end), 8, generator=generator) for _ in range(3)]
+
+
+def test_under_autocast_parts_of_several_types_meet_in_one() -> None:
+    plan = _plan()
+    query, key, value = _parts(plan)
+    with torch.autocast("cpu", torch.bfloat16):
+        said, _ = grouped_attention(torch.nn.Module(), query, key, value.bfloat16(), None, tree=plan)
+    halved = [part.bfloat16() for part in (query, key, value)]
+    wanted, _ = grouped_attention(torch.nn.Module(), *halved, None, tree=plan)
+    assert said.dtype == torch.bfloat16
+    assert torch.equal(said, wanted)
+
+
+def test_a_long_trunk_is_cut_into_blocks_that_see_each_other() -> None:
+    trunk = list(range(600))
+    plan = plan_tree(build_tree([[*trunk, 7], [*trunk, 8, 9]], [[True] * 601, [True] * 602]))
+    assert [(batch.rows.shape[1], batch.a) for batch in plan.batches] == [(256, 0), (256, 256), (88, 512), (2, 600)]
+
+
+def test_attention_is_never_compiled() -> None:
+    traced: list[str] = []
+
+    def note(graph: torch.fx.GraphModule, inputs: Any) -> Any:
+        traced.extend(node.name for node in graph.graph.nodes if node.op.startswith("call"))
+        return graph.forward
+
+    plan, module = _plan(), torch.nn.Module()
+    parts = _parts(plan)
+
+    def layer(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return grouped_attention(module, query * 2, key, value, None, tree=plan)[0].sin()
+
+    said = torch.compile(layer, backend=note)(*parts)
+    torch.testing.assert_close(said, layer(*parts))
+    assert traced == ["mul", "sin"]

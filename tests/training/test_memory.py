@@ -113,9 +113,7 @@ def test_a_pass_that_runs_out_of_memory_is_refused(monkeypatch: pytest.MonkeyPat
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(memory, "_kept", burst)
-    with pytest.raises(
-        RunError, match=r"a sample of 80 tokens needs more beside the base and .* are free; add --gr"
-    ):
+    with pytest.raises(RunError, match=r"a sample of 80 tokens needs more beside the base and .* are free; add --gr"):
         kept(tuned(1), [sample(80)])
 
 
