@@ -95,13 +95,12 @@ class _Grouped(torch.autograd.Function):
         kept = []
         for batch in batches:
             shape = _Shape(query, key, batch)
-            later = query.new_full((shape.n, shape.n), float("-inf")).triu(1)
-            if softcap is None:
-                scores = shape.scores(shape.asked(query), key, scale, later)
-            else:
-                scores = shape.scores(shape.asked(query), key, scale).div_(softcap).tanh_()
+            scores = shape.scores(shape.asked(query), key, scale)
+            if softcap is not None:
+                scores.div_(softcap).tanh_()
                 kept.append(scores)
-                scores = shape.hide(scores * softcap, later)
+                scores = scores * softcap
+            shape.hide_later(scores)
             # The kernel computes in float32 whatever it reads and writes.
             weights = torch.softmax(scores, -1, out=scores)
             shape.put(said, shape.weighted(weights, value))
@@ -149,25 +148,19 @@ class _Shape:
         self.group = query.shape[1] // self.heads
         self.columns = -(-(self.a + self.n) // _LANES) * _LANES
 
-    def _rows(self, indices: torch.Tensor, heads: int, strides: tuple[int, int]) -> torch.Tensor:
-        """Rows of a flat (T * heads, D) tensor for `indices` (m, n), ordered (K, m, G, n), or (K, m, n) for keys.
-
-        `strides`: how many rows a token, and a head, are away from the next.
-        """
+    def _rows(self, indices: torch.Tensor, heads: int) -> torch.Tensor:
+        """Rows of a (T * heads, D) tensor for `indices` (m, n), ordered (K, m, G, n), or (K, m, n) for keys."""
         group = heads // self.heads
         head = torch.arange(heads, device=indices.device).view(self.heads, 1, group, 1)
-        return (indices[:, None, :] * strides[0] + head * strides[1]).reshape(-1)
+        return (indices[:, None, :] * heads + head).reshape(-1)
 
     def asked(self, part: torch.Tensor, *, padding_is_zero: bool = False) -> torch.Tensor:
         """The batch's rows of a tensor (T, H, D), as (K, m, G, n, D)."""
-        tokens, heads, _ = part.shape
-        strides = heads, 1
-        if part.transpose(0, 1).is_contiguous():  # positions leave query and key so
-            part, strides = part.transpose(0, 1), (1, tokens)
-        taken = part.reshape(-1, self.width).index_select(0, self._rows(self.batch.rows, heads, strides))
+        heads = part.shape[1]
+        taken = part.reshape(-1, self.width).index_select(0, self._rows(self.batch.rows, heads))
         taken = taken.view(self.heads, self.m, -1, self.n, self.width)
         if padding_is_zero:
-            taken *= (self.batch.places < tokens).to(taken.dtype)[:, None, :, None]
+            taken *= (self.batch.places < len(part)).to(taken.dtype)[:, None, :, None]
         return taken
 
     def _own(self, part: torch.Tensor) -> torch.Tensor:
@@ -178,33 +171,22 @@ class _Shape:
         """Keys or values above them, (K, a, D)."""
         return part[self.batch.above].transpose(0, 1)
 
-    def scores(
-        self, asked: torch.Tensor, key: torch.Tensor, scale: float, later: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Products of the rows with the keys above and with their own, times `scale`, (K, m, G, n, C); see `hide`."""
+    def scores(self, asked: torch.Tensor, key: torch.Tensor, scale: float) -> torch.Tensor:
+        """Products of the rows with the keys above and with their own, times `scale`, (K, m, G, n, C)."""
         own = _times(asked.view(self.heads * self.m, -1, self.width), self._own(key).transpose(1, 2), scale)
-        own = own.view(self.heads, self.m, self.group, self.n, self.n)
         scores = own.new_empty(self.heads, self.m, self.group, self.n, self.columns)
-        if later is None:
-            scores[..., self.a : self.a + self.n] = own
-            scores[..., self.a + self.n :] = 0
-        else:
-            self.hide(scores, later, own)
+        scores[..., self.a : self.a + self.n] = own.view(self.heads, self.m, self.group, self.n, self.n)
+        scores[..., self.a + self.n :] = 0
         if self.a:
             above, _ = self._split(scores)
             asked = asked.view(self.heads, -1, self.width)
             torch.baddbmm(above, asked, self._above(key).transpose(1, 2), beta=0, alpha=scale, out=above)
         return scores
 
-    def hide(self, scores: torch.Tensor, later: torch.Tensor, own: torch.Tensor | None = None) -> torch.Tensor:
-        """No token sees a later one of its segment; padding comes after every real one, so it is hidden too.
-
-        `later` is minus infinity above the diagonal, (n, n); `own` are the scores to write there, if not these.
-        """
-        here = scores[..., self.a : self.a + self.n]
-        torch.add(here if own is None else own, later, out=here)
-        scores[..., self.a + self.n :] = float("-inf")
-        return scores
+    def hide_later(self, scores: torch.Tensor) -> None:
+        """No token sees a later one of its segment; padding comes after every real one, so it is hidden too."""
+        hidden = scores.new_full((self.n, self.columns - self.a), float("-inf")).triu(1)
+        scores[..., self.a :] += hidden
 
     def _split(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Those for the keys above, (K, m * G * n, a), and for their own, (K * m, G * n, n)."""
@@ -224,23 +206,17 @@ class _Shape:
     def put(self, target: torch.Tensor, rows: torch.Tensor) -> None:
         """Write rows into `target`, (T + 1, heads, D)."""
         heads = target.shape[1]
-        places = self._rows(self.batch.places, heads, (heads, 1))
-        target.view(-1, self.width).index_copy_(0, places, rows.reshape(-1, self.width))
+        target.view(-1, self.width).index_copy_(0, self._rows(self.batch.places, heads), rows.view(-1, self.width))
 
     def send(self, target: torch.Tensor, weights: torch.Tensor, rows: torch.Tensor, scale: float) -> None:
         """What the rows send to their own keys, and add it to those above; `target` is (T + 1, K, D)."""
         above, own = self._split(weights)
-        self.put(target, _sent(own, rows.view(self.heads * self.m, -1, self.width), scale))
+        # The rows are turned, not the weights: those are many more, and bfloat16 products would copy them.
+        sent = _times(rows.view(self.heads * self.m, -1, self.width).transpose(1, 2), own, scale)
+        self.put(target, sent.transpose(1, 2).contiguous())
         if self.a:
-            target[self.batch.above] += _sent(above, rows.view(self.heads, -1, self.width), scale).transpose(0, 1)
-
-
-def _sent(weights: torch.Tensor, rows: torch.Tensor, scale: float) -> torch.Tensor:
-    """Sums of the rows (B, n, D), weighted by the columns of (B, n, k), times `scale`, (B, k, D)."""
-    if weights.element_size() > 2:
-        return _times(weights.transpose(1, 2), rows, scale)
-    # Turned weights would be copied for a product in bfloat16, and those are many more than the rows.
-    return _times(rows.transpose(1, 2), weights, scale).transpose(1, 2)
+            sent = _times(rows.view(self.heads, -1, self.width).transpose(1, 2), above, scale)
+            target[self.batch.above] += sent.permute(2, 0, 1)
 
 
 def _times(one: torch.Tensor, other: torch.Tensor, scale: float) -> torch.Tensor:

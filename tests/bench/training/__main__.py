@@ -1,4 +1,4 @@
-"""`python -m tests.bench.training`: tables of training speed, or one table of your choice."""
+"""Tables of training speed beside other trainers, or one table of your choice; see tests/bench/README.md."""
 
 import argparse
 import sys

@@ -58,8 +58,8 @@ def samples_of(case: Case, steps: int) -> list[Sample]:
         for i in range(SAMPLES_A_STEP):
             start = list(prefixes[i % 2 if case.openings == "two" else 0])
             if case.openings == "turns":
-                # Dialogue i % 4: samples continue none, one or both of its first two turns.
-                start += [token for turn in turns[i % 4][: i // 4 % 3] for token in turn]
+                # Dialogue i % 4: its samples continue none, one, both and both of its first two turns.
+                start += [token for turn in turns[i % 4][: i // 4] for token in turn]
             rest = int(draw.integers(*_REST))
             begin = len(start) + rest // 3
             row = start + ids(rest)

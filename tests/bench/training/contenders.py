@@ -59,7 +59,7 @@ def _ours(batching: str) -> Callable[[Case, str, Sequence[Sample], Gate], None]:
     """The product's own Trainer, decisions and presets included."""
 
     def run(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
-        keep_freed_memory()  # XXX
+        keep_freed_memory()  # as `prepare` does
         base, tuned = load(case, folder, gate)
         values = {key: value for key, value in load_presets()["founding"].items() if key != "about"}
         values |= {"batch_size": ROWS_A_PASS, "grad_accum": SAMPLES_A_STEP // ROWS_A_PASS, "max_length": 4096}
@@ -200,7 +200,7 @@ CONTENDERS: dict[str, Callable[[Case, str, Sequence[Sample], Gate], None]] = {
     "trl": _trl(ROWS_A_PASS),
     "trl-16": _trl(SAMPLES_A_STEP),
     "trl-eager": _trl(ROWS_A_PASS, "eager"),
-    "trl-packed": _trl(ROWS_A_PASS, padding_free=True),
+    "trl-free": _trl(ROWS_A_PASS, padding_free=True),
 }
 TITLES = {
     "tree": "roleplay, trees",
@@ -211,6 +211,6 @@ TITLES = {
     "trl": "TRL SFTTrainer, 4 x 4 padded",
     "trl-16": "TRL SFTTrainer, 16 x 1 padded",
     "trl-eager": "TRL, 4 x 4 padded, eager attention",
-    "trl-packed": "TRL SFTTrainer, padding-free",
+    "trl-free": "TRL SFTTrainer, 4 x 4 padding-free",
     "factory": "LLaMA-Factory",
 }
