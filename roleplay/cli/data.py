@@ -7,7 +7,7 @@ import typer
 from roleplay.cli.output import colours, emit, emit_json, emit_painted, say
 
 if TYPE_CHECKING:
-    from roleplay.dataset.build import Corpus
+    from roleplay.dataset.corpus import Corpus
 
 app = typer.Typer(help="Build a character's dataset and look at it.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -9,15 +9,13 @@ from roleplay.cards.load import CardFile, resolve_corpus
 from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.corpora.native import read_native
 from roleplay.dataset.cache import can_cache, open_cache
-from roleplay.dataset.corpus import Corpus, CorpusUnits, Row
+from roleplay.dataset.corpus import Corpus, CorpusUnits
 from roleplay.dataset.draws import heldout_identities
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.unit import Plan, Unit, Voice, needs_prefixes, plan_dialogues
 from roleplay.dialogue import Dialogue, Turn
 from roleplay.errors import Fault, FileFaults, GateError, NotFound
 from roleplay.paths import shown
-
-__all__ = ["Corpus", "CorpusUnits", "Extra", "Row", "build_corpus", "card_prefixes"]
 
 
 class Extra(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import TokenTree
-from roleplay.models.tree_attention import Unfit, plan_tree
+from roleplay.models.tree_plan import Unfit, plan_tree
 
 _LOGITS_AT_ONCE = 48_000_000
 _RESAMPLES = 2000

@@ -9,16 +9,10 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from roleplay.models.tree_plan import Batch, TreePlan, plan_tree
-
-__all__ = ["TREE_ATTENTION", "TreePlan", "Unfit", "dense_attention", "grouped_attention", "plan_tree"]
+from roleplay.models.tree_plan import DENSE, GROUPED, Batch, TreePlan, Unfit, check_fit
 
 _LANES = 32
 """Rows of scores are a multiple of this long: the softmax handles what is left over number by number."""
-
-
-class Unfit(ValueError):
-    """This model's attention cannot be computed over a tree."""
 
 
 def dense_attention(
@@ -33,7 +27,7 @@ def dense_attention(
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """The oracle: SDPA with the whole mask. Query (1, H, T, D), result (1, T, H, D)."""
-    _check(tree, options)
+    check_fit(tree, options)
     if options.get("softcap") is not None:
         raise Unfit("SDPA has no softcap")
     tree.calls += 1
@@ -58,7 +52,7 @@ def grouped_attention(
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """Each batch of segments against itself and the tokens above it. Query (1, H, T, D), result (1, T, H, D)."""
-    _check(tree, options)
+    check_fit(tree, options)
     tree.calls += 1
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     kind = query.device.type
@@ -67,14 +61,6 @@ def grouped_attention(
     parts = [part[0].transpose(0, 1).to(dtype) for part in (query, key, value)]
     said: torch.Tensor = _Grouped.apply(*parts, tree.batches, scale, options.get("softcap"))  # type: ignore[no-untyped-call]
     return said[None], None
-
-
-def _check(tree: TreePlan, options: dict[str, Any]) -> None:
-    window = options.get("sliding_window")
-    if window is not None and tree.longest > window:
-        raise Unfit(f"samples of {tree.longest} tokens do not fit into its window of {window}")
-    if options.get("dropout"):
-        raise Unfit("attention dropout is on")
 
 
 class _Grouped(torch.autograd.Function):
@@ -226,7 +212,7 @@ def _times(one: torch.Tensor, other: torch.Tensor, scale: float) -> torch.Tensor
     return torch.baddbmm(one.new_empty(1), one, other, beta=0, alpha=scale)
 
 
-TREE_ATTENTION = {"tree_dense": dense_attention, "tree_grouped": grouped_attention}
+TREE_ATTENTION = {DENSE: dense_attention, GROUPED: grouped_attention}
 """Names for `set_attn_implementation`."""
 
 for _name, _function in TREE_ATTENTION.items():

@@ -13,11 +13,8 @@ import torch
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from transformers import AttentionInterface
 
-from roleplay.models.tree_attention import TreePlan, Unfit, _check
+from roleplay.models.tree_plan import FLEX, TreePlan, Unfit, check_fit
 from roleplay.text import one_line
-
-TREE_FLEX = "tree_flex"
-"""Name for `set_attn_implementation`."""
 
 _BLOCK = 128
 _NARROWEST = 16
@@ -35,11 +32,6 @@ class Blocks:
     lists: tuple[torch.Tensor, ...]
     """Eight lists of int32 for BlockMask: for each block of queries how many blocks of keys it sees in part, (1, 1, n),
     which, those first, (1, 1, n, n), and the same for those it sees whole; then all four for each block of keys."""
-
-
-def tree_attention_for(device: str) -> str:
-    """The attention over trees to try first on a device, a name for `set_attn_implementation`."""
-    return TREE_FLEX if torch.device(device).type == "cuda" else "tree_grouped"
 
 
 def find_blocks(end: torch.Tensor) -> Blocks:
@@ -83,24 +75,17 @@ def block_attention(
 
     Query (1, H, T, D), key (1, K, T, D), value (1, K, T, E), result (1, T, H, E). Raises Unfit.
     """
-    _check(tree, options)
+    check_fit(tree, options)
     tree.calls += 1
     tokens, width = value.shape[2:]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    blocks = _blocks_of(tree)
+    if tree.blocks is None:  # made once for all layers
+        tree.blocks = find_blocks(tree.end)
+    blocks: Blocks = tree.blocks
     query, key, value = (_padded(part, len(blocks.end)) for part in (query, key, value))
     attend = _attend_compiled if query.is_cuda else _attend
     said = attend(query, key, value, blocks.end, blocks.lists, scale, options.get("softcap"))
     return said[:, :, :tokens, :width].transpose(1, 2).contiguous(), None
-
-
-def _blocks_of(tree: TreePlan) -> Blocks:
-    """Made once for a tree and kept with its plan."""
-    kept = vars(tree)
-    if "blocks" not in kept:
-        kept["blocks"] = find_blocks(tree.end)
-    blocks: Blocks = kept["blocks"]
-    return blocks
 
 
 def _padded(part: torch.Tensor, length: int) -> torch.Tensor:
@@ -173,4 +158,4 @@ def _compiled() -> Callable[..., torch.Tensor]:
     return compiled
 
 
-AttentionInterface.register(TREE_FLEX, block_attention)
+AttentionInterface.register(FLEX, block_attention)

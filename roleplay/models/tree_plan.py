@@ -1,7 +1,8 @@
 """Which tokens of a tree attend together: its segments, cut into blocks and grouped by what comes before them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +10,17 @@ from numpy.typing import NDArray
 
 from roleplay.dataset.tree import Segments, TokenTree, find_segments
 
+GROUPED, DENSE, FLEX = "tree_grouped", "tree_dense", "tree_flex"
+"""Names of the attentions over trees, for `set_attn_implementation`."""
+
 _ROOM, _FEW = 1.05, 10_000
 """Segments are attended to together while padding makes their scores at most so many times as many, or so few more."""
 _BLOCK = 256
 """Longest run of tokens in one product: of its own scores, half are hidden from it, and computed in vain."""
+
+
+class Unfit(ValueError):
+    """A model's attention cannot be computed over a tree."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,19 @@ class TreePlan:
     """Tokens of the longest sample."""
     calls: int = 0
     """Attention layers that have used the plan."""
+    blocks: Any = None
+    """What FlexAttention makes of it, once it has."""
+
+
+def check_fit(tree: TreePlan, options: Mapping[str, Any]) -> None:
+    """Raises Unfit for what a model passes to its attention and trees have no answer to."""
+    window = options.get("sliding_window")
+    if window is not None and tree.longest > window:
+        raise Unfit(f"samples of {tree.longest} tokens do not fit into its window of {window}")
+    if options.get("dropout"):
+        raise Unfit("attention dropout is on")
+    if options.get("s_aux") is not None:
+        raise Unfit("its attention has sinks")
 
 
 def plan_tree(tree: TokenTree, device: torch.device | str = "cpu") -> TreePlan:

@@ -14,7 +14,8 @@ from roleplay.cards.model import Card
 from roleplay.cards.prompt import default_prefixes, fill
 from roleplay.chat.open import Opened, open_character
 from roleplay.chat.question import Ask, Question
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.sample import build_sample
 from roleplay.dataset.unit import Losses, Unit, plan_units
 from roleplay.dialogue import Turn

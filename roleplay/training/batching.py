@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 
+import roleplay.models.tree_attention  # noqa: F401  registers itself
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
-from roleplay.models.tree_attention import Unfit
+from roleplay.models.tree_plan import FLEX, GROUPED, Unfit
 from roleplay.text import one_line
 
-GROUPED, FLEX = "tree_grouped", "tree_flex"
-"""Names of the attentions over trees."""
 _EXACT = 1e-5
 _ROUNDING = 2.0
 

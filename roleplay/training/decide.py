@@ -12,7 +12,8 @@ from roleplay.dataset.tree import tree_of
 from roleplay.errors import RunError
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
 from roleplay.models.base import choose_device
-from roleplay.training.batching import FLEX, GROUPED, attend_to_trees, gradient, in_float32, why_not_tree
+from roleplay.models.tree_plan import FLEX, GROUPED
+from roleplay.training.batching import attend_to_trees, gradient, in_float32, why_not_tree
 from roleplay.training.memory import tokens_that_fit
 from roleplay.training.run import Decisions
 from roleplay.training.settings import Settings
@@ -78,17 +79,12 @@ def _some(samples: Sequence[Sample], fitting: int) -> Sequence[Sample]:
 
 def _prove(decisions: Decisions, tuned: Any, samples: Sequence[Sample], pad: int) -> Decisions:
     reasons: list[str] = []
-    for tree in _tree_attentions(decisions.device):
+    for tree in [GROUPED] if decisions.device == "cpu" else [FLEX, GROUPED]:
         reason = why_not_tree(tuned, samples, pad=pad, dtype=decisions.dtype, attention=decisions.attention, tree=tree)
         if not reason:
             return replace(decisions, tree_attention=tree)
         reasons.append(reason)
     return replace(decisions, batching="padded", batching_because=reasons[-1])
-
-
-def _tree_attentions(device: str) -> Sequence[str]:
-    """Ways to attend to a tree, the one to try first in front."""
-    return [GROUPED] if device == "cpu" else [FLEX, GROUPED]
 
 
 def _faster(decisions: Decisions, tuned: Any, samples: Sequence[Sample], pad: int) -> str:

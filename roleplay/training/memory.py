@@ -79,8 +79,7 @@ def tokens_that_fit(tuned: Any, samples: Sequence[Sample], *, device: str, pad: 
     if fitting < longest:
         needed = "more" if math.isinf(each) else _size(longest * each / _SPARE + _OPTIMIZER * trained)
         raise RunError(
-            f"a sample of {longest} tokens needs {needed} beside the base and {_size(free_bytes(device))} are "
-            "free; "
+            f"a sample of {longest} tokens needs {needed} beside the base and {_size(free_bytes(device))} are free; "
             "add --gradient-checkpointing, or keep the base smaller with --quant nf4"
         )
     return fitting, each

@@ -19,11 +19,11 @@ from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
 from roleplay.models.adapter import adapter_parameters, attach_new, attach_saved
 from roleplay.models.base import Base, load_base, load_context, load_tokenizer
-from roleplay.models.heap import keep_freed_memory
 from roleplay.models.spec import BaseSpec
 from roleplay.models.whole import unfreeze
 from roleplay.paths import shown
 from roleplay.training.decide import decide, settle
+from roleplay.training.heap import keep_freed_memory
 from roleplay.training.memory import check_base
 from roleplay.training.origin import replayed
 from roleplay.training.processes import from_first, processes

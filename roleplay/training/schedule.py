@@ -11,10 +11,10 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, GreedyLR, get_
 
 from roleplay.errors import UsageError
 from roleplay.text import one_line
-from roleplay.training.settings import Settings
+from roleplay.training.settings import FOLLOWS_LOSS, Settings
 
-_BY_LOSS = {"reduce_lr_on_plateau": ReduceLROnPlateau, "greedy": GreedyLR}
-"""Schedulers that look at held-out losses, and what transformers makes of their names."""
+_MADE = dict(zip(FOLLOWS_LOSS, (ReduceLROnPlateau, GreedyLR), strict=True))
+"""What transformers makes of their names."""
 _NOT_TYPED = {
     *("optimizer", "num_warmup_steps", "num_training_steps", "num_stable_steps", "last_epoch"),
     *("mode", "verbose"),  # a loss is to fall, and standard output is data
@@ -28,7 +28,7 @@ def check_scheduler(settings: Settings, *, steps: int, heldout: bool) -> None:
     `heldout` says whether there are held-out losses, which two of the schedulers follow.
     """
     name, options = settings.scheduler, settings.scheduler_options
-    if name in _BY_LOSS and not heldout:
+    if name in FOLLOWS_LOSS and not heldout:
         raise UsageError(
             f"--scheduler {name} follows held-out losses and no dialogue or text is held out; add more of them, or "
             "choose another, such as cosine"
@@ -57,7 +57,7 @@ def _options(name: str) -> list[str]:
     """What may be typed for that scheduler."""
     if name == "constant_with_warmup":
         return []
-    make = _BY_LOSS.get(name) or TYPE_TO_SCHEDULER_FUNCTION[name]
+    make = _MADE.get(name) or TYPE_TO_SCHEDULER_FUNCTION[name]
     return [key for key in inspect.signature(make).parameters if key not in _NOT_TYPED]
 
 

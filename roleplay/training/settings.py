@@ -28,6 +28,9 @@ Scheduler = Literal[
     "greedy",
 ]
 
+FOLLOWS_LOSS = ("reduce_lr_on_plateau", "greedy")
+"""Schedulers that look at held-out losses and keep their own state."""
+
 
 class Settings(BaseModel):
     """Every setting of a run."""
@@ -105,9 +108,9 @@ class Settings(BaseModel):
     quant: Literal["none", "int8", "nf4"] = "none"
     """How the frozen base is kept in memory, through bitsandbytes."""
     gradient_checkpointing: bool = False
-    """Compute each layer again in the backward pass instead of keeping it: less memory, about a third more time."""
+    """Compute each layer again in the backward pass instead of keeping it: less memory, more time."""
     compile: bool = False
-    """Compile the model with torch; worth it on long runs."""
+    """Compile the model with torch, which takes its time first."""
 
 
 @dataclass(frozen=True)

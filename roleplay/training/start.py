@@ -11,7 +11,7 @@ from roleplay.paths import Home
 from roleplay.training.origin import with_origin
 from roleplay.training.prepare import Job, prepare
 from roleplay.training.run import Run, RunConfig, new_run, resumable_run, runs_of
-from roleplay.training.settings import Resolved, refuse_contradictions, resolve, retyped
+from roleplay.training.settings import FOLLOWS_LOSS, Resolved, refuse_contradictions, resolve, retyped
 
 _SHAPE = (
     "stage",
@@ -26,8 +26,6 @@ _SHAPE = (
     "seed",
 )
 """What checkpoints hold the outcome of: another value would not fit, or would be ignored."""
-_BY_LOSS = {"reduce_lr_on_plateau", "greedy"}
-"""Schedulers whose checkpoints hold their options."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def plan_resume(home: Home, start: Start, *, anyway: bool = False) -> Plan:
         told.append(f"preset {start.preset} (the run has {former.preset})")
     fixed = [key for key in odd if key in _SHAPE]
     if {"scheduler", "scheduler_options"} & odd.keys():
-        fixed += sorted(_BY_LOSS & {former.settings.scheduler, settings.scheduler})
+        fixed += [name for name in FOLLOWS_LOSS if name in (former.settings.scheduler, settings.scheduler)]
     if told and (fixed or not anyway or start.preset not in (None, former.preset)):
         remedy = "leave it out, or start a new run"
         if not anyway and not fixed:

@@ -12,8 +12,9 @@ from roleplay.cards.find import open_card
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, token_losses, tree_losses
+from roleplay.models.tree_plan import GROUPED
 from roleplay.paths import Home
-from roleplay.training.batching import GROUPED, attend_to_trees
+from roleplay.training.batching import attend_to_trees
 from roleplay.training.start import Start, load, plan_new
 
 _STEPS = 9

@@ -9,7 +9,8 @@ from mimi import CARD, DESC, TALK
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from roleplay.cards.load import CardFile, load_card
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.render import Renderer, make_renderer
 from roleplay.dataset.sample import Sample
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 
 from roleplay.cards.load import CardFile, load_card
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.counts import CorpusCounts, Counts, count
 from roleplay.dataset.render import Renderer
 from roleplay.errors import FileFaults, GateError, NotFound

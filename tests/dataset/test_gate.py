@@ -5,7 +5,8 @@ import pytest
 
 from roleplay.cards.load import CardFile
 from roleplay.cards.prompt import fill
-from roleplay.dataset.build import Corpus, Row, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus, Row
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, check_sample
 from roleplay.errors import GateError

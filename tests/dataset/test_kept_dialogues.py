@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mimi import CARD
 
 from roleplay.cards.load import CardFile, load_card
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.kept import dump_dialogues, load_dialogues
 from roleplay.dataset.render import Renderer
 from roleplay.dialogue import Dialogue, Turn

@@ -7,7 +7,8 @@ import pytest
 from families import FAMILIES, REAL
 
 from roleplay.cards.load import CardFile
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, build_sample
 from roleplay.dataset.unit import needs_prefixes

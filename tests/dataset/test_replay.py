@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 
 from roleplay.cards.load import CardFile
-from roleplay.dataset.build import Corpus, Extra, build_corpus
+from roleplay.dataset.build import Extra, build_corpus
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.counts import count
 from roleplay.dataset.draws import HELDOUT_SHARE, heldout_identities
 from roleplay.dataset.render import Renderer

@@ -10,8 +10,9 @@ from mimi import CARD
 
 from roleplay.cards.load import CardFile
 from roleplay.dataset import corpus
-from roleplay.dataset.build import Corpus, build_corpus
+from roleplay.dataset.build import build_corpus
 from roleplay.dataset.cache import open_cache
+from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.counts import count
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, build_sample, sample_with

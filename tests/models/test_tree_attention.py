@@ -25,7 +25,8 @@ from transformers import (
 from roleplay.dataset.tree import build_tree
 from roleplay.models import tree_plan
 from roleplay.models.adapter import attach_new
-from roleplay.models.tree_attention import TREE_ATTENTION, Unfit, grouped_attention, plan_tree
+from roleplay.models.tree_attention import TREE_ATTENTION, grouped_attention
+from roleplay.models.tree_plan import Unfit, check_fit, plan_tree
 
 VOCABULARY = 61
 COMMON: dict[str, Any] = {
@@ -220,3 +221,14 @@ def test_attention_is_never_compiled() -> None:
     said = torch.compile(layer, backend=note)(*parts)
     torch.testing.assert_close(said, layer(*parts))
     assert traced == ["mul", "sin"]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [({"sliding_window": 22}, "window of 22"), ({"dropout": 0.1}, "dropout"), ({"s_aux": torch.zeros(4)}, "sinks")],
+)
+def test_what_trees_have_no_answer_to_is_refused(option: dict[str, Any], told: str) -> None:
+    plan = plan_tree(build_tree(SAMPLES, TRAINED))
+    check_fit(plan, {"sliding_window": 23, "dropout": 0.0, "s_aux": None})
+    with pytest.raises(Unfit, match=told):
+        check_fit(plan, option)

@@ -12,8 +12,9 @@ from transformers import LlamaConfig, MistralConfig
 
 from roleplay.dataset.tree import build_tree
 from roleplay.models import tree_flex
-from roleplay.models.tree_attention import TreePlan, Unfit, dense_attention, grouped_attention, plan_tree
-from roleplay.models.tree_flex import TREE_FLEX, block_attention, find_blocks, tree_attention_for
+from roleplay.models.tree_attention import dense_attention, grouped_attention
+from roleplay.models.tree_flex import block_attention, find_blocks
+from roleplay.models.tree_plan import FLEX, TreePlan, Unfit, plan_tree
 from tests.models.test_tree_attention import CONFIGS, GROUPED, gradients, one_by_one, over_the_tree, tuned_model
 
 pytestmark = pytest.mark.filterwarnings(
@@ -75,7 +76,7 @@ def test_loss_and_gradients_are_those_of_the_samples_one_by_one(kind: str, monke
     tuned = tuned_model(CONFIGS[kind])
     wanted = one_by_one(tuned)
     wanted_gradients = gradients(tuned, wanted)
-    found = over_the_tree(tuned, TREE_FLEX)
+    found = over_the_tree(tuned, FLEX)
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
     difference = gradients(tuned, found) - wanted_gradients
     assert difference.norm() <= 1e-5 * wanted_gradients.norm()
@@ -168,17 +169,9 @@ def test_too_many_variants_are_an_error_and_nothing_is_computed_uncompiled(
 
 def test_a_window_shorter_than_a_sample_and_dropout_are_refused() -> None:
     with pytest.raises(Unfit, match="23 tokens do not fit into its window of 16"):
-        over_the_tree(tuned_model(MistralConfig(**GROUPED, sliding_window=16)), TREE_FLEX)
+        over_the_tree(tuned_model(MistralConfig(**GROUPED, sliding_window=16)), FLEX)
     with pytest.raises(Unfit, match="dropout"):
-        over_the_tree(tuned_model(LlamaConfig(**GROUPED, attention_dropout=0.1)), TREE_FLEX)
-
-
-def test_a_gpu_uses_it_and_a_cpu_does_not() -> None:
-    assert [tree_attention_for(device) for device in ("cuda", "cuda:1", "cpu")] == [
-        TREE_FLEX,
-        TREE_FLEX,
-        "tree_grouped",
-    ]
+        over_the_tree(tuned_model(LlamaConfig(**GROUPED, attention_dropout=0.1)), FLEX)
 
 
 @pytest.mark.soak

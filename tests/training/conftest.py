@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from roleplay.dataset.build import Row
+from roleplay.dataset.corpus import Row
 from roleplay.paths import Home
 from roleplay.training.run import Run
 from roleplay.training.trainer import EpochRows

@@ -11,7 +11,8 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from roleplay.cards.load import load_card
-from roleplay.dataset.build import Corpus, Row, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus, Row
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import RunError
 from roleplay.generation.lanes import LANES

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import load_card
-from roleplay.dataset.build import Corpus, Row, build_corpus
+from roleplay.dataset.build import build_corpus
+from roleplay.dataset.corpus import Corpus, Row
 from roleplay.dataset.kept import load_dialogues
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import AdapterError, RunError, UsageError

@@ -10,7 +10,7 @@ from filelock import FileLock
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import load_card
-from roleplay.dataset.build import Row
+from roleplay.dataset.corpus import Row
 from roleplay.errors import RunError, UsageError
 from roleplay.models.passport import read_passport
 from roleplay.paths import Home

@@ -11,6 +11,8 @@ from transformers import PreTrainedTokenizerFast
 from roleplay.dataset.sample import Sample, sample_with
 from roleplay.dataset.tree import TokenTree
 from roleplay.models.adapter import attach_new
+from roleplay.models.tree_plan import GROUPED
+from roleplay.training import batching  # noqa: F401  registers the attention over trees
 from roleplay.training.steps import Collator, Step, pass_losses
 from tests.tiny import tiny_llama
 
@@ -50,7 +52,7 @@ def tuned(chatml_tokenizer: PreTrainedTokenizerFast) -> PeftModel:
 @pytest.fixture(params=["tree", "padded"])
 def tree(request: pytest.FixtureRequest, tuned: PeftModel) -> bool:
     """Whether samples share what they begin with; the model attends accordingly."""
-    tuned.set_attn_implementation("tree_grouped" if request.param == "tree" else "eager")
+    tuned.set_attn_implementation(GROUPED if request.param == "tree" else "eager")
     return bool(request.param == "tree")
 
 
@@ -99,7 +101,7 @@ def test_the_processes_of_a_step_add_up_to_the_step(
 def test_trees_and_padded_rows_are_the_same_step(tuned: PeftModel) -> None:
     found = []
     for tree in (True, False):
-        tuned.set_attn_implementation("tree_grouped" if tree else "eager")
+        tuned.set_attn_implementation(GROUPED if tree else "eager")
         found.append(computed(tuned, [step_of(collator(tree), SAMPLES)]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
     assert_same(found[0][1], found[1][1])

@@ -13,10 +13,11 @@ from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, tree_losses
 from roleplay.models.adapter import attach_new
 from roleplay.models.base import Base, load_base
-from roleplay.models.heap import keep_freed_memory
 from roleplay.models.spec import parse_spec
-from roleplay.training.batching import GROUPED, attend_to_trees
+from roleplay.models.tree_plan import GROUPED
+from roleplay.training.batching import attend_to_trees
 from roleplay.training.decide import decide
+from roleplay.training.heap import keep_freed_memory
 from roleplay.training.settings import Settings, load_presets
 from roleplay.training.tune import make_trainer
 from tests.bench.training.case import ROWS_A_PASS, SAMPLES_A_STEP, Case

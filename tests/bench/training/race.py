@@ -1,5 +1,6 @@
 """A race: contenders in processes of their own take turns on one case, round by round."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -50,7 +51,7 @@ class Outcome:
     gradient: torch.Tensor | None = None
     """At the first step, one vector."""
     failed: str = ""
-    """Why it took no step; else empty."""
+    """Why it ended before the race did; else empty."""
     slower: float | None = None
     """Seconds of the one step it was tried with, where another setting of the same trainer was faster."""
 
@@ -102,7 +103,8 @@ class Runner:
 
     def _say(self, steps: int) -> None:
         assert self.process.stdin is not None
-        print(json.dumps({"steps": steps}), file=self.process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # it has died; nothing will be heard
+            print(json.dumps({"steps": steps}), file=self.process.stdin, flush=True)
 
     def _hear(self) -> dict[str, Any]:
         assert self.process.stdout is not None
@@ -110,6 +112,7 @@ class Runner:
         if not line:
             self.process.wait()
             lines = (self.folder / "log.txt").read_text(encoding="utf-8").strip().splitlines()
+            self.outcome.seconds, self.outcome.turns = [], []
             self.outcome.failed = lines[-1] if lines else f"ended with status {self.process.returncode}"
             return {}
         value: dict[str, Any] = json.loads(line)
@@ -130,6 +133,7 @@ def race(
     disturbed = 0
     while rounds:
         turns = [(runner, runner.turn(steps)) for runner in running if not runner.outcome.failed]
+        turns = [(runner, turn) for runner, turn in turns if not runner.outcome.failed]
         if clock == "wall" and any(turn.others > QUIET for _, turn in turns):
             disturbed += 1
             if disturbed <= patience:

@@ -7,7 +7,7 @@ import pytest
 
 FAULTS = """
 import ctypes, resource, sys
-from roleplay.models.heap import keep_freed_memory
+from roleplay.training.heap import keep_freed_memory
 
 if "kept" in sys.argv:
     assert keep_freed_memory()
