@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.dataset.corpus import Row
 from roleplay.paths import Home
+from roleplay.training.picture import draw_losses
 from roleplay.training.run import Run
 from roleplay.training.trainer import EpochRows
 from tests.tiny import save_tiny_base
@@ -23,6 +25,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def quick() -> Iterator[None]:
+    """What takes longer than training here, and is tested elsewhere, is left out."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("tune", "finish"):
+            patch.setattr(f"roleplay.training.{place}.draw_losses", lambda *_: None)
+        patch.setattr("os.fsync", lambda handle: None)
+        patch.setattr("gc.collect", lambda *_: 0)
+        patch.setattr(PeftModel, "create_or_update_model_card", lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +66,12 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Finished:
-    """One uninterrupted run; leave it as it is."""
+    """One uninterrupted run with its pictures; leave it as it is."""
     folder = tmp_path_factory.mktemp("finished")
     card = write_pell(folder / "characters", tiny_base)
     with pytest.MonkeyPatch.context() as patch:
+        for place in ("tune", "finish"):
+            patch.setattr(f"roleplay.training.{place}.draw_losses", draw_losses)
         rows = record_rows(patch)
         run = run_pell(Home(folder / "home"), card, "whole")
     return Finished(run, card, rows)

@@ -28,27 +28,16 @@ from tests.training.pell import (
     run_pell,
     write_pell,
 )
-from tests.training.quick import be_quick
 
 SHORT: dict[str, Any] = {"max_steps": 6, "logging_steps": 1, "dropout": 0.0}
 """Stopped after step 2."""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Path:
     """Folder of a run stopped after two steps."""
     folder = tmp_path_factory.mktemp("half")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        return run_pell(
-            Home(folder), write_pell(folder / "characters", tiny_base), "half", interrupt_at(2), **SHORT
-        ).folder
+    return run_pell(Home(folder), write_pell(folder / "characters", tiny_base), "half", interrupt_at(2), **SHORT).folder
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from roleplay.training.checkpoints import newest_step
 from roleplay.training.run import Run
 from roleplay.training.steer import Patience
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 # A rate and a seed at which the held-out loss rises once, falls, and rises again near the end.
 FAST: dict[str, Any] = {
@@ -25,19 +24,11 @@ FAST: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def losses(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> list[float]:
     """Held-out losses after each step of the run that nothing stops."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        run = run_pell(Home(folder / "home"), write_pell(folder / "characters", tiny_base), "whole", **FAST)
+    run = run_pell(Home(folder / "home"), write_pell(folder / "characters", tiny_base), "whole", **FAST)
     return heldout(run)
 
 
@@ -86,10 +77,8 @@ def test_a_run_that_reaches_its_last_step_did_not_end_early(
 def early(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Run:
     """The run with a patience of two that nobody interrupts; it ends at step 9."""
     folder = tmp_path_factory.mktemp("early")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        card = write_pell(folder / "characters", tiny_base)
-        return run_pell(Home(folder / "home"), card, "whole", early_stopping=2, **FAST)
+    card = write_pell(folder / "characters", tiny_base)
+    return run_pell(Home(folder / "home"), card, "whole", early_stopping=2, **FAST)
 
 
 @pytest.mark.parametrize("step", [3, 7, 8])

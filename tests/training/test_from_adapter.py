@@ -24,7 +24,6 @@ from roleplay.training.settings import Settings
 from roleplay.training.start import Start, load, plan_new
 from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base
 from tests.training.pell import SETTINGS, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 FIRST: dict[str, Any] = {"max_steps": 4, "dropout": 0.0, "rank": 4, "alpha": 12.0, "rslora": True}
 """The run that others go on from."""
@@ -43,19 +42,11 @@ NEW_TALK = """\
 """Another corpus, whose last dialogue is one of the old ones."""
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Path:
     """Folder of a finished run."""
     folder = tmp_path_factory.mktemp("first")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        return run_pell(Home(folder), write_pell(folder / "characters", tiny_base), "first", **SETTINGS | FIRST).folder
+    return run_pell(Home(folder), write_pell(folder / "characters", tiny_base), "first", **SETTINGS | FIRST).folder
 
 
 @pytest.fixture

@@ -13,25 +13,16 @@ from roleplay.training.run import Run
 from roleplay.training.steer import Milestones
 from tests.tiny import load_tiny_base
 from tests.training.pell import Crash, crash_at, interrupt_at, outcome, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 KEEP: dict[str, Any] = {"keep_epochs": (1.0, 2.5), "max_steps": 10, "dropout": 0.0}
 """Three steps an epoch: the first is complete after step 3, half of the third within step 8."""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Run:
     """The run that nobody interrupts."""
     folder = tmp_path_factory.mktemp("kept")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        return run_pell(Home(folder / "home"), write_pell(folder / "characters", tiny_base), "whole", **KEEP)
+    return run_pell(Home(folder / "home"), write_pell(folder / "characters", tiny_base), "whole", **KEEP)
 
 
 def kept(run: Run) -> dict[str, Any]:

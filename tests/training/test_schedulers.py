@@ -17,7 +17,6 @@ from roleplay.training.settings import Scheduler, Settings, load_presets
 from roleplay.training.start import Start, load, plan_new
 from roleplay.training.tune import make_trainer
 from tests.training.pell import SETTINGS, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "cosine_with_restarts": {"num_cycles": 2},
@@ -45,12 +44,6 @@ RATES = {
     "greedy": [5e-3, 5e-3 / 0.9],
 }
 """Of two steps, the first of which warms up where there is a warm-up."""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
 
 
 @pytest.fixture(scope="module")

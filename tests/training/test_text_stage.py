@@ -18,18 +18,11 @@ from roleplay.training.run import Run
 from roleplay.training.start import Start, load, plan_new
 from tests.tiny import load_tiny_base
 from tests.training.pell import interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 TEXT = "\n\n".join(
     f"Chapter {n}. The lock keeper counts {n} boats and {n} goats before the sun is up." for n in range(30)
 )
 PT: dict[str, Any] = {"stage": "pt", "max_steps": 8, "dropout": 0.0, "max_length": 64, "logging_steps": 1}
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
 
 
 def write_texts(folder: Path, base: Path) -> Path:
@@ -45,9 +38,7 @@ def write_texts(folder: Path, base: Path) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None) -> Run:
     """The run that nobody interrupts."""
     folder = tmp_path_factory.mktemp("text")
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        return run_pell(Home(folder / "home"), write_texts(folder / "characters", tiny_base), "whole", **PT)
+    return run_pell(Home(folder / "home"), write_texts(folder / "characters", tiny_base), "whole", **PT)
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from roleplay.training.run import Run
 from roleplay.training.start import Start, load, plan_new
 from tests.tiny import load_tiny_base, tiny_llama
 from tests.training.pell import Crash, crash_at, interrupt_at, metrics, resume_pell, run_pell, write_pell
-from tests.training.quick import be_quick
 
 BASE_FILES = {"README.md", "config.json", "generation_config.json", "model.safetensors"}
 TOKENIZER_FILES = {"chat_template.jinja", "tokenizer.json", "tokenizer_config.json"}
@@ -45,22 +44,14 @@ def changes(tuning: str, dtype: str = "float32") -> dict[str, Any]:
     }
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is tested."""
-    be_quick(monkeypatch)
-
-
 @pytest.fixture(scope="module", params=["full", "freeze"])
 def whole(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread: None
 ) -> Run:
     """The run in float32 that nobody interrupts."""
     folder = tmp_path_factory.mktemp(request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        be_quick(patch)
-        card = write_pell(folder / "characters", tiny_base)
-        return run_pell(Home(folder / "home"), card, "whole", **changes(request.param))
+    card = write_pell(folder / "characters", tiny_base)
+    return run_pell(Home(folder / "home"), card, "whole", **changes(request.param))
 
 
 def tuning_of(run: Run) -> str:
