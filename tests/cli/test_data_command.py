@@ -91,7 +91,7 @@ def test_a_base_may_be_typed(pell: Path, tiny_base: Path) -> None:
 def test_colours_are_for_terminals_alone(
     pell: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("cli.output", "cli.data"):
+    for module in ("cli.output", "cli.data.show"):
         monkeypatch.setattr(f"roleplay.{module}.colours", lambda: True)
     shown = roleplay("data", "show", "pell", "-n", 1)
     assert shown.out.splitlines()[0] == (
