@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roleplay.corpora.jsonl import read_lines
-from roleplay.corpora.native import ROLES, entry_turns, lines_of
+from roleplay.corpora.native import entry_turns, lines_of
+from roleplay.corpora.write import entry
 from roleplay.dataset.build import Extra
 from roleplay.dataset.corpus import Corpus
 from roleplay.dialogue import Dialogue
@@ -34,13 +35,11 @@ class _Line(BaseModel):
 
 def dump_dialogues(corpus: Corpus) -> str:
     """Every dialogue of every corpus, those that are held out, dropped or replayed included, one a line."""
-    keys = {role: key for key, role in ROLES.items()}
     lines: list[str] = []
     for part in corpus.corpora:
         about = {"corpus": part.path, "kind": part.kind, "weight": part.weight}
         for dialogue in part.entries:
-            turns = [{keys[turn.role]: turn.text} for turn in dialogue.turns]
-            lines.append(json.dumps(about | {"turns": turns}, ensure_ascii=False) + "\n")
+            lines.append(json.dumps(about | {"turns": entry(dialogue)}, ensure_ascii=False) + "\n")
     return "".join(lines)
 
 
