@@ -38,8 +38,7 @@ def dump_dialogues(corpus: Corpus) -> str:
     lines: list[str] = []
     for part in corpus.corpora:
         about = {"corpus": part.path, "kind": part.kind, "weight": part.weight}
-        for dialogue in part.entries:
-            lines.append(json.dumps(about | {"turns": entry(dialogue)}, ensure_ascii=False) + "\n")
+        lines += [json.dumps(about | {"turns": entry(talk)}, ensure_ascii=False) + "\n" for talk in part.entries]
     return "".join(lines)
 
 
