@@ -52,9 +52,11 @@ def main() -> None:
     except RoleplayError as error:
         complain(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        complain("interrupted")
-        sys.exit(130)
+    except SystemExit as ended:
+        # typer makes a silent exit of Ctrl-C; commands that end in order on it say so themselves.
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            complain("interrupted")
+        raise
     except BrokenPipeError:
         # The reader of a pipe left: nothing more to say, and nobody to say it to.
         sys.stderr.close()

@@ -132,6 +132,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter,
     assert end(process, signal.SIGINT) == 130
     assert "Traceback" not in said()
     assert "stopped at" not in said()
+    assert "error: interrupted" in said()
     assert newest_step(the_run(home).checkpoints) == 2
     assert roleplay("train", "pell", "--resume").status == 0
     run = the_run(home)
