@@ -9,6 +9,8 @@ RoleplayError
 │   └── ContextFull    a prompt that leaves no room for a reply
 ├── AdapterError       an adapter that does not fit
 ├── RunError           a run that cannot start, go on or be read
+├── ServerError        a chat server that cannot be asked
+│   └── PromptRefused  a prompt that it does not answer
 ├── StorageError       what should be kept could not be written or read
 └── UsageError         options that exclude each other or name nothing
 """
@@ -47,6 +49,14 @@ class AdapterError(RoleplayError):
 
 class RunError(RoleplayError):
     """A run that cannot start, go on or be read."""
+
+
+class ServerError(RoleplayError):
+    """A chat server that cannot be asked."""
+
+
+class PromptRefused(ServerError):
+    """A prompt that a chat server does not answer, whatever is tried."""
 
 
 class StorageError(RoleplayError):

@@ -17,6 +17,8 @@ from roleplay.paths import shipped
 from roleplay.strictyaml import Document, Key, dotted, parse
 from roleplay.text import clean, did_you_mean, fingerprint, one_line
 
+_REGISTRY = "dataset_info.json"
+
 
 @dataclass(frozen=True)
 class CardFile:
@@ -38,7 +40,7 @@ class CardFile:
 def load_card(path: Path) -> CardFile:
     """Read the card at `path`. Raises FileFaults with every fault of the file."""
     document = parse(path)
-    value = _cleaned(document.value)
+    value = cleaned(document.value)
     if not isinstance(value, dict):
         problem = f"holds {_kind(value)} where keys and values are expected"
         raise FileFaults([Fault(document.file, 1, "", problem, "begin with 'schema: 1' and 'name: …'")])
@@ -51,6 +53,7 @@ def load_card(path: Path) -> CardFile:
     faults += _name_faults(document, path)
     faults += _prefix_id_faults(document)
     faults += corpus_path_faults(document, path)
+    faults += _registry_faults(document, path)
     if faults or card is None:
         raise FileFaults(sorted(faults, key=lambda fault: fault.line or 0))
     return CardFile(card, path, document)
@@ -63,25 +66,51 @@ def corpus_folders(card_path: Path) -> list[Path]:
 
 
 def resolve_corpus(card_path: Path, entry: CorpusEntry) -> Path:
-    """The file a checked corpus entry names."""
-    return next(path for path in _candidates(card_path, entry.path) if os.path.isfile(path))
+    """The file a checked corpus entry names: with dialogues, or a registry, or the card of another character."""
+    if entry.character is not None:
+        return card_path.with_name(f"{entry.character}.yaml")
+    if entry.registry is not None:
+        found = _registries(card_path, entry.registry)
+    else:
+        found = _candidates(corpus_folders(card_path), entry.path or "")
+    return next(path for path in found if os.path.isfile(path))
 
 
-def _candidates(card_path: Path, name: str) -> list[Path]:
+def _registries(card_path: Path, name: str) -> list[Path]:
+    """Registry files that `name` could mean: where corpora may lie, and for `data` and what is in it the project's."""
+    first, *rest = Path(name).parts or ("",)
+    project = [card_path.resolve().parent.parent / "data"] if first == "data" else []
+    return [
+        *_candidates(project, "/".join([*rest, _REGISTRY])),
+        *_candidates(corpus_folders(card_path), f"{name}/{_REGISTRY}"),
+    ]
+
+
+def _candidates(folders: list[Path], name: str) -> list[Path]:
     """Places `name` could mean; one that leads out of its folder is left out."""
     found = []
-    for folder in corpus_folders(card_path):
+    for folder in folders:
         path = (folder / name).resolve()
         if path.is_relative_to(folder.resolve()) and not Path(name).is_absolute():
             found.append(path)
     return found
 
 
+def _registry_faults(document: Document, card_path: Path) -> list[Fault]:
+    """A fault for each registry that is missing or outside the folders."""
+    faults: list[Fault] = []
+    for key, name in _texts(document, "corpora", "registry"):
+        if not any(os.path.isfile(path) for path in _registries(card_path, name)):
+            problem = f"'{one_line(name)}' leads to no {_REGISTRY} in the card's folder, data/corpora/ or data/"
+            faults.append(_at(document, key, problem, "name a folder below one of them that holds the file"))
+    return faults
+
+
 def corpus_path_faults(document: Document, card_path: Path) -> list[Fault]:
     """A fault for each corpus that is missing or outside both folders."""
     faults: list[Fault] = []
     for key, name in _texts(document, "corpora", "path"):
-        candidates = _candidates(card_path, name)
+        candidates = _candidates(corpus_folders(card_path), name)
         # os.path says no where a method of Path raises: to names that are too long for the system.
         if any(os.path.isfile(path) for path in candidates):
             continue
@@ -127,13 +156,14 @@ def _texts(document: Document, part: str, field: str) -> Iterator[tuple[Key, str
             yield (part, i, field), clean(text).strip()
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """`value` as a card holds it: every text in it without control characters."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {clean(key): _cleaned(item) for key, item in value.items()}
+        return {clean(key): cleaned(item) for key, item in value.items()}
     return value
 
 
@@ -144,6 +174,9 @@ def _at(document: Document, key: Key, problem: str, remedy: str) -> Fault:
 def _fault(document: Document, issue: Any) -> Fault:
     key = _real_key(document, issue["loc"])
     kind = issue["type"]
+    if kind == "corpus_source":
+        told = issue["ctx"]
+        return _at(document, (*key, told["key"]), told["problem"], told["remedy"])
     if kind == "extra_forbidden":
         return _at(document, key, "is not a key of a card", did_you_mean(str(key[-1]), _field_names(key[:-1])))
     if kind == "missing":

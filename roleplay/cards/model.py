@@ -1,8 +1,9 @@
 """The fields of a card, checked by pydantic."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 TEMPLATE_DEFAULT = "template-default"
 """Id of the switch that stands for a chat template's own system prompt."""
@@ -15,6 +16,18 @@ Line = Annotated[
     str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\n]*$")
 ]
 Filled = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
+CorpusForm = Literal[
+    "native",
+    "alpaca",
+    "alpaca-2024",
+    "sharegpt",
+    "messages",
+    "prompt-completion",
+    "preference",
+    "tavern-chat",
+    "text",
+]
+"""Names of the forms that `corpora/` reads."""
 
 
 class CardPart(BaseModel):
@@ -44,14 +57,50 @@ class Prefix(CardPart):
 
 
 class CorpusEntry(CardPart):
-    """A file of dialogues, or of raw text."""
+    """A corpus: a file, an entry of a registry, or another character's dialogues."""
 
-    path: Filled
-    """Relative to the card's folder, or to `data/corpora/`."""
+    path: Filled | None = None
+    """File relative to the card's folder, or to `data/corpora/`; native, or of any form that `form` names."""
+    registry: Filled | None = None
+    """Instead of a path: folder of a LLaMA-Factory `dataset_info.json`; `data` is the project's `data/`."""
+    name: Filled | None = None
+    """Entry of the registry."""
+    character: Identifier | None = None
+    """Instead of a path: another character, whose dialogues are taken; with `kind: general` only."""
     kind: Literal["desc", "dialogue", "general", "text"]
     """Who the character is, how it speaks, ordinary talk trained without any prefix, or raw text for --stage pt."""
+    form: CorpusForm | None = None
+    """What the rows of the file are; `None` is told by the first ones."""
+    max_samples: Annotated[int, Field(ge=1)] | None = None
+    """Take the first rows only; `None` takes all."""
+    verify: bool = True
+    """Whether a registry's `file_sha1` must be that of the file."""
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     """How often an epoch passes over it; 0.2 is a changing fifth of it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [key for key in ("path", "registry", "character") if getattr(self, key) is not None]
+        if not given:
+            raise _fault("path", "is missing", "add 'path: …', or 'registry: …' with 'name: …', or 'character: …'")
+        if len(given) > 1:
+            raise _fault(given[1], f"is given beside '{given[0]}'", "keep one of the two, each in an entry of its own")
+        if self.registry is not None and self.name is None:
+            raise _fault("name", "is missing", "add 'name: …', the entry of the registry")
+        if self.registry is None and self.name is not None:
+            raise _fault("name", "is given without 'registry'", "add 'registry: …' or take it out")
+        if self.path is None and self.form is not None:
+            raise _fault("form", f"is given beside '{given[0]}'", "take it out: the form is known there")
+        if self.character is not None and self.kind != "general":
+            problem = f"is '{self.kind}' for another character's dialogues"
+            raise _fault("kind", problem, "write 'kind: general': they are trained without any prefix")
+        return self
+
+
+def _fault(key: str, problem: str, remedy: str) -> PydanticCustomError:
+    """A fault of an entry as a whole, told at one of its keys."""
+    # A message template would take braces in a person's text for places to fill.
+    return PydanticCustomError("corpus_source", "see context", {"key": key, "problem": problem, "remedy": remedy})
 
 
 class Generation(CardPart):

@@ -1,20 +1,17 @@
 """From card, active prefixes and turns to the messages a chat template receives."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
+from roleplay.cards.macros import resolve
 from roleplay.cards.model import Card, Prefix
 from roleplay.dialogue import Turn
 from roleplay.errors import UsageError
 from roleplay.text import did_you_mean
 
-_MACRO = re.compile(r"\{\{\s*(char|user)\s*\}\}", re.IGNORECASE)
-
 
 def fill(text: str, card: Card) -> str:
-    """`text` with `{{char}}` and `{{user}}` replaced."""
-    names = {"char": card.display_name, "user": card.user_name}
-    return _MACRO.sub(lambda match: names[match[1].lower()], text)
+    """`text` with `{{char}}`, `{{user}}` and the other macros resolved; the same text always gives the same words."""
+    return resolve(text, card.display_name, card.user_name)
 
 
 def default_prefixes(prefixes: Sequence[Prefix]) -> list[str]:
@@ -41,12 +38,14 @@ def assemble(
     chosen = [prefix for prefix in prefixes if prefix.id in active]
     messages = [Turn(turn.role, fill(turn.text, card)) for turn in turns]
     near = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "last_user"]
+    near = [text for text in near if text]
     if near:
         for i in range(len(messages) - 1, -1, -1):
             if messages[i].role == "user":
                 messages[i] = Turn("user", "\n\n".join([*near, messages[i].text]))
                 break
     system = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "system"]
+    system = [text for text in system if text]
     if system:
         messages.insert(0, Turn("system", "\n\n".join(system)))
     return tuple(messages)

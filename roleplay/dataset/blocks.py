@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from roleplay.cards.load import CardFile, resolve_corpus
-from roleplay.corpora.documents import Text, read_documents
+from roleplay.cards.load import CardFile
+from roleplay.corpora.documents import Text
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.draws import HELDOUT_SHARE, heldout_of, passes
+from roleplay.dataset.entries import entry_texts
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.sample import Sample, sample_with
 from roleplay.dataset.template import special_tokens
@@ -189,20 +190,19 @@ def build_text_corpus(
 ) -> TextCorpora:
     """Read, split and tokenise every corpus of `kind: text`. Raises FileFaults, NotFound, GateError, BaseModelError."""
     file = shown(card_file.path)
-    entries = [entry for entry in card_file.card.corpora if entry.kind == "text"]
+    entries = [(at, entry) for at, entry in enumerate(card_file.card.corpora) if entry.kind == "text"]
     if not entries:
         raise NotFound(f"{file} names no raw text; add 'corpora: [{{path: …, kind: text}}]', or leave --stage pt out")
     corpora: list[TextCorpus] = []
     faults: list[Fault] = []
-    for entry in entries:
-        path = resolve_corpus(card_file.path, entry)
+    for at, entry in entries:
         try:
-            texts = read_documents(path)
+            found = entry_texts(card_file, at)
         except FileFaults as error:
             faults += error.faults
             continue
-        train, heldout = (tuple(_tokenised(renderer, text) for text in part) for part in _split(texts))
-        corpora.append(TextCorpus(shown(path), entry.weight, len(texts), train, heldout, limit))
+        train, heldout = (tuple(_tokenised(renderer, text) for text in part) for part in _split(found.texts))
+        corpora.append(TextCorpus(found.label, entry.weight, len(found.texts), train, heldout, limit))
     if faults:
         raise FileFaults(faults)
     if limit < 2 or not any(corpus.samples for corpus in corpora):

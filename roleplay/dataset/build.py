@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from roleplay.cards.load import CardFile, resolve_corpus
+from roleplay.cards.load import CardFile
 from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
-from roleplay.corpora.native import read_native
 from roleplay.dataset.cache import can_cache, open_cache
 from roleplay.dataset.corpus import Corpus, CorpusUnits
 from roleplay.dataset.draws import heldout_identities
+from roleplay.dataset.entries import entry_dialogues
 from roleplay.dataset.render import Renderer
 from roleplay.dataset.unit import Plan, Unit, Voice, needs_prefixes, plan_dialogues
 from roleplay.dialogue import Dialogue, Turn
@@ -41,6 +41,7 @@ class _Read:
     entries: tuple[Dialogue, ...]
     planned: tuple[Dialogue, ...]
     heldout: Collection[str]
+    losses: tuple[str, ...] = ()
 
 
 def card_prefixes(card: Card, renderer: Renderer) -> tuple[Prefix, ...]:
@@ -99,15 +100,15 @@ def _read_corpora(card_file: CardFile) -> list[_Read]:
     for i, entry in enumerate(entries):
         if entry.kind == "text":
             continue
-        path = resolve_corpus(card_file.path, entry)
         general = entry.kind == "general"
         try:
-            dialogues = tuple(read_native(path, allow_system=general) + ([] if general else _greetings(card_file, i)))
+            found = entry_dialogues(card_file, i)
         except FileFaults as error:
             faults += error.faults
             continue
+        dialogues = (*found.dialogues, *(() if general else _greetings(card_file, i)))
         out = () if general else heldout_identities(dialogues)
-        read.append(_Read(shown(path), entry.kind, entry.weight, dialogues, dialogues, out))
+        read.append(_Read(found.label, entry.kind, entry.weight, dialogues, dialogues, out, found.losses))
     if faults:
         raise FileFaults(faults)
     return read
@@ -139,4 +140,4 @@ def _split(voice: Voice, part: _Read, plan: Plan) -> CorpusUnits:
             train.append(unit)
         elif not needs_prefixes(voice, unit):  # every held-out answer is asked for with and without prefixes
             heldout.append(unit)
-    return CorpusUnits(part.path, part.kind, part.weight, tuple(train), tuple(heldout), part.entries, plan)
+    return CorpusUnits(part.path, part.kind, part.weight, tuple(train), tuple(heldout), part.entries, plan, part.losses)

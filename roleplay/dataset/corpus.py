@@ -51,6 +51,8 @@ class CorpusUnits:
     """Every dialogue of it, greetings included."""
     plan: Plan
     """How they were split, and what the limit cost."""
+    read_losses: tuple[str, ...] = ()
+    """What was dropped or changed when the file was read, for a person."""
 
     @property
     def dialogues(self) -> int:

@@ -1,0 +1,1 @@
+"""From one row of a known form to a dialogue, a pair or a text."""

@@ -1,0 +1,1 @@
+"""From a novel to dialogues: who says what, found by rules alone."""
