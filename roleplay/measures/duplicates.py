@@ -1,35 +1,28 @@
 """Texts that say nearly the same."""
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
+
+from roleplay.measures.near_texts import Alike, NearTexts
 
 SHORTEST = 12
 """Characters of a text that can be told apart from a set phrase; shorter ones may come again."""
 
-_GRAM = 4
+NEAR = 0.6
+"""Share of common 4-grams from which two texts are one said twice: one letter changed in 19, one sentence in four."""
 
 
 def near_duplicates(texts: Sequence[str], others: Sequence[str], share: float) -> list[tuple[str, str]]:
-    """Pairs of different texts whose character 4-grams overlap by more than `share` (Jaccard, 0 to 1)."""
+    """Pairs of different texts of which at least `share` of the character 4-grams is common (Jaccard, 0 to 1)."""
     long = _long(texts)
-    sets = [_grams(text) for text in long]
-    holders: dict[str, list[int]] = defaultdict(list)
-    for i, grams in enumerate(sets):
-        for gram in grams:
-            holders[gram].append(i)
-    pairs = []
-    for other in _long(others):
-        grams = _grams(other)
-        common = Counter(i for gram in grams for i in holders.get(gram, ()))
-        pairs += [
-            (long[i], other)
-            for i, count in common.items()
-            if long[i] != other and count > share * (len(sets[i]) + len(grams) - count)
-        ]
-    return pairs
+    index = NearTexts(Alike(share))
+    for i, text in enumerate(long):
+        index.add(i, text)
+    return [
+        (long[match.key], other) for other in _long(others) for match in index.find(other) if long[match.key] != other
+    ]
 
 
-def repeated_share(texts: Sequence[str], share: float = 0.6) -> float:
+def repeated_share(texts: Sequence[str], share: float = NEAR) -> float:
     """Share of the longer texts that could be left out, because one before them is equal or near, 0 to 1."""
     long = [text for text in texts if len(text) > SHORTEST]
     place = {text: i for i, text in enumerate(_long(texts))}
@@ -39,7 +32,3 @@ def repeated_share(texts: Sequence[str], share: float = 0.6) -> float:
 
 def _long(texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if len(text) > SHORTEST))
-
-
-def _grams(text: str) -> set[str]:
-    return {text[i : i + _GRAM] for i in range(len(text) - _GRAM + 1)}

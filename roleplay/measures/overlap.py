@@ -1,7 +1,5 @@
 """How much of one text is in another."""
 
-from rapidfuzz.distance import Indel
-
 _WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my")
 
 
@@ -11,6 +9,8 @@ def rouge_l(reply: str, reference: str, language: str) -> float:
     It runs over characters in languages that are written without spaces (`language` is a tag such as `zh` or `en-GB`),
     over words in lower case otherwise. Two empty texts are equal.
     """
+    from rapidfuzz.distance import Indel  # of the extra `evaluation`; `units` needs nothing
+
     # Inserting and deleting alone turn one text into the other through their longest common subsequence.
     return float(Indel.normalized_similarity(units(reply, language), units(reference, language)))
 
