@@ -23,14 +23,18 @@ def build(
     corpus = open_corpus(name, base, max_length, seed, trust_remote_code)
     checked = corpus.check(epochs)
     counts = count(corpus)
+    lost = {part.path: list(part.read_losses) for part in corpus.corpora if part.read_losses}
     if as_json:
-        emit_json({**asdict(counts), "gate": {"passed": True, "renderings": checked}})
+        emit_json({**asdict(counts), "gate": {"passed": True, "renderings": checked}, "read_losses": lost})
         return
     for part in counts.corpora:
         emit(
             f"{part.kind:<9} {part.dialogues:>5} dialogues {part.per_epoch:>5} samples {part.heldout:>4} held out  "
             f"{part.path}"
         )
+    for path, lines in lost.items():
+        for line in lines:
+            emit(f"          {path}: {line}")
     emit(
         f"{counts.samples} samples, {counts.tokens} tokens, {counts.trained_tokens} trained, "
         f"longest {counts.longest} of {counts.limit}"
