@@ -32,7 +32,7 @@ def _answers(python: Path, folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert [row["name"] for row in json.loads(run("cards", "list", "--json"))] == ["dot", "yui"]
+    assert [row["name"] for row in json.loads(run("cards", "list", "--json"))] == ["dot", "wan", "yui"]
     places = json.loads(run("locate", "--json"))
     assert Path(places["pocket"]).is_relative_to(python.parents[1])
     reply = json.loads(run("chat", "yui", "--say", "你叫什么名字？", "--temperature", "0", "--json"))

@@ -39,13 +39,18 @@ def find_cards(home: Home) -> dict[str, tuple[Path, str]]:
 
 def open_card(name: str, home: Home) -> CardFile:
     """The checked card called `name`, or at the path `name`. Raises NotFound or FileFaults."""
+    return load_card(find_card(name, home))
+
+
+def find_card(name: str, home: Home) -> Path:
+    """The card file called `name`, or at the path `name`, unread. Raises NotFound."""
     if name.endswith((".yaml", ".yml")) or "/" in name:
         path = Path(name)
         if not path.is_file():
             raise NotFound(f"there is no card at {shown(path)}; give a name from 'roleplay cards list' or a YAML file")
-        return load_card(path)
+        return path
     cards = find_cards(home)
     if name not in cards:
         looked = ", ".join(dict.fromkeys(shown(place.folder) for place in card_places(home)))
         raise NotFound(f"there is no character '{name}' in {looked}; {did_you_mean(name, cards)}")
-    return load_card(cards[name][0])
+    return cards[name][0]

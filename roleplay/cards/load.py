@@ -59,6 +59,26 @@ def load_card(path: Path) -> CardFile:
     return CardFile(card, path, document)
 
 
+def sound_corpora(path: Path) -> tuple[CardFile, list[int]]:
+    """A card with other faults as far as its corpora go, and the indices of those that can be read for theirs.
+
+    Raises FileFaults where the file is no YAML.
+    """
+    document = parse(path)
+    listed = cleaned(document.value).get("corpora") if isinstance(document.value, dict) else None
+    entries: list[CorpusEntry] = []
+    sound: list[int] = []
+    for i, value in enumerate(listed if isinstance(listed, list) else []):
+        try:
+            entry = CorpusEntry.model_validate(value)
+            resolve_corpus(path, entry)
+            sound.append(i)
+        except (ValidationError, StopIteration):
+            entry = CorpusEntry.model_construct()  # keeps the place, so that lines stay right
+        entries.append(entry)
+    return CardFile(Card.model_construct(corpora=entries), path, document), sound
+
+
 def corpus_folders(card_path: Path) -> list[Path]:
     """Where corpus paths may lead: the card's folder and every `data/corpora/` in reach."""
     beside = card_path.resolve().parent

@@ -1,11 +1,12 @@
 """What a corpus entry of a card holds: native files, foreign ones, a registry's data sets, another character's talk."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.cards.find import find_cards
-from roleplay.cards.load import CardFile, load_card, resolve_corpus
+from roleplay.cards.load import CardFile, load_card, resolve_corpus, sound_corpora
 from roleplay.cards.model import CorpusEntry
 from roleplay.corpora.documents import Text, read_documents
 from roleplay.corpora.native import read_native
@@ -72,15 +73,25 @@ def entry_texts(card_file: CardFile, at: int) -> EntryTexts:
     return EntryTexts(reading.report.file, found, tuple(reading.report.losses()))
 
 
-def corpus_faults(card_file: CardFile) -> list[Fault]:
-    """Every fault of every corpus of a card."""
+def corpus_faults(card_file: CardFile, indices: Sequence[int] | None = None) -> list[Fault]:
+    """Every fault of the corpora of a card; of all of them, or of those at `indices`."""
     faults: list[Fault] = []
-    for at, entry in enumerate(card_file.card.corpora):
+    for at in range(len(card_file.card.corpora)) if indices is None else indices:
         try:
-            entry_texts(card_file, at) if entry.kind == "text" else entry_dialogues(card_file, at)
+            entry_texts(card_file, at) if card_file.card.corpora[at].kind == "text" else entry_dialogues(card_file, at)
         except FileFaults as error:
             faults += error.faults
     return faults
+
+
+def all_faults(path: Path) -> list[Fault]:
+    """Every fault of a card and of its corpora, whichever of the two has some."""
+    try:
+        return corpus_faults(load_card(path))
+    except FileFaults as error:
+        with contextlib.suppress(FileFaults):  # where it is no YAML there is nothing more to tell
+            return [*error.faults, *corpus_faults(*sound_corpora(path))]
+        return list(error.faults)
 
 
 def _is_native(path: Path, entry: CorpusEntry) -> bool:

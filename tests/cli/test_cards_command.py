@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from roleplay.cards.load import load_card
 from roleplay.paths import Home
 from tests.cli.conftest import Outcome, refused, roleplay
 
@@ -38,7 +39,7 @@ def test_list_as_json_is_one_array(pell: Path, home: Home) -> None:
 
 
 def test_an_empty_list_says_where_to_write_a_card_on_stderr(project: Path) -> None:
-    assert roleplay("cards", "list") == Outcome(0, "", "no characters yet: write one to ./characters/<name>.yaml\n")
+    assert roleplay("cards", "list") == Outcome(0, "", "no characters yet: sketch one with 'roleplay cards new NAME'\n")
     assert roleplay("cards", "list", "--json") == Outcome(0, "[]\n", "")
 
 
@@ -53,9 +54,10 @@ def test_show_fills_the_names_in(pell: Path) -> None:
         "You are Pell.\n"
         "\n[on ] manner  system, trained 0.5\n"
         "Pell is brief.\n"
-        "\ngreeting  Hello, Tom.\n"
-        "corpus    desc      characters/pell/desc.yaml\n"
-        "corpus    dialogue  characters/pell/talk.yaml\n"
+        "\ngreeting      Hello, Tom.\n"
+        f"base          {load_card(pell).card.base}\n"
+        "corpus        desc      characters/pell/desc.yaml  6 dialogues\n"
+        "corpus        dialogue  characters/pell/talk.yaml  6 dialogues\n"
     )
 
 

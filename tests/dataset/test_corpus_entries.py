@@ -10,7 +10,7 @@ from roleplay.cards.load import CardFile, load_card
 from roleplay.corpora.forms.row import Value
 from roleplay.dataset.blocks import build_text_corpus
 from roleplay.dataset.build import build_corpus
-from roleplay.dataset.entries import corpus_faults, entry_dialogues, entry_texts
+from roleplay.dataset.entries import all_faults, corpus_faults, entry_dialogues, entry_texts
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import FileFaults
 from roleplay.paths import Home
@@ -152,3 +152,29 @@ def test_raw_text_of_any_form_is_trained(card: Card, chatml_tokenizer: PreTraine
     )
 
     assert [part.dialogues for part in corpora.corpora] == [2, 1]
+
+
+def test_the_faults_of_a_card_do_not_hide_those_of_its_corpora(card: Card) -> None:
+    card("{path: own.yaml, kind: dialogue}")
+    path = Path("characters/mimi.yaml")
+    entries = (
+        "{path: own.yaml}",
+        "{path: faulty.jsonl, kind: dialogue}",
+        "{registry: data, name: talk, kind: general}",
+        "5",
+    )
+    path.write_text(
+        HEAD.format(name="mimi").replace("en\n", "en\ncolour: red\n") + "".join(f"  - {e}\n" for e in entries)
+    )
+    faults = [(fault.file, fault.line, fault.key) for fault in all_faults(path)]
+    assert [(file, key) for file, _, key in faults] == [
+        ("characters/mimi.yaml", "colour"),
+        ("characters/mimi.yaml", "corpora[0].kind"),
+        ("characters/mimi.yaml", "corpora[3]"),
+        ("characters/faulty.jsonl", "dialogue 2"),
+        ("data/dataset_info.json", "talk.file_sha1"),
+    ]
+    path.write_text("a: [")
+    assert len(all_faults(path)) == 1
+    path.write_text(HEAD.format(name="mimi") + "  - {path: faulty.jsonl, kind: dialogue}\n")
+    assert [fault.file for fault in all_faults(path)] == ["characters/faulty.jsonl"]

@@ -12,31 +12,13 @@ def check_cards(
     """Check cards and their corpora; every fault with file, line and remedy. Exit status 1 if there is one."""
     from dataclasses import asdict
 
-    from roleplay.cards.find import find_cards, open_card
-    from roleplay.cards.load import resolve_corpus
-    from roleplay.corpora.documents import read_documents
-    from roleplay.corpora.native import read_native
-    from roleplay.errors import Fault, FileFaults
+    from roleplay.cards.find import find_card, find_cards
+    from roleplay.dataset.entries import all_faults
     from roleplay.paths import find_home
 
     home = find_home()
-    faults: list[Fault] = []
     names = names or list(find_cards(home))
-    for name in names:
-        try:
-            card_file = open_card(name, home)
-        except FileFaults as error:
-            faults += error.faults
-            continue
-        for entry in card_file.card.corpora:
-            try:
-                path = resolve_corpus(card_file.path, entry)
-                if entry.kind == "text":
-                    read_documents(path)
-                else:
-                    read_native(path, allow_system=entry.kind == "general")
-            except FileFaults as error:
-                faults += error.faults
+    faults = [fault for name in names for fault in all_faults(find_card(name, home))]
     if as_json:
         emit_json([asdict(fault) for fault in faults])
     else:

@@ -30,4 +30,4 @@ def list_cards(as_json: bool = typer.Option(False, "--json", help="Print one JSO
         note = f"{row['faults']} faults: roleplay cards check {row['name']}" if row["faults"] else about
         emit_painted([(f"{row['name']:<16}", "1"), (f" {row['language']:<4} {row['place']:<8} ", "2"), (note, "")])
     if not rows:
-        say("no characters yet: write one to ./characters/<name>.yaml")
+        say("no characters yet: sketch one with 'roleplay cards new NAME'")
