@@ -18,6 +18,7 @@ from roleplay.text import draw
 
 _PIECE = re.compile(r"\{(?=\{\{)|\{\{|\}\}|<(?:bot|char|user)>|[^{}<]+|[{}<]", re.IGNORECASE)
 _DICE = re.compile(r"(?:([0-9]{0,3})d)?([0-9]{1,6})([+-][0-9]{1,6})?", re.IGNORECASE)
+_DEEPEST = 32
 _SILENT = ("comment", "hidden_key")
 
 
@@ -30,7 +31,7 @@ def resolve(text: str, char: str, user: str) -> str:
     open_: list[list[str]] = [[]]
     for index, match in enumerate(_PIECE.finditer(text)):
         piece = match[0]
-        if piece == "{{":
+        if piece == "{{" and len(open_) <= _DEEPEST:
             open_.append([])
         elif piece == "}}" and len(open_) > 1:
             inside = "".join(open_.pop())

@@ -1,0 +1,90 @@
+"""A `.charx` archive: a zip with `card.json` and the files that the card names."""
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roleplay.cards.tavern.refuse import refused
+from roleplay.text import clean, one_line
+
+CARD = "card.json"
+SCHEMES = ("embeded://", "embedded://")
+"""How a card names a file of its archive; the first is the spelling of the specification."""
+MOST = 256 * 2**20
+"""Largest sum of all files, unpacked, in bytes."""
+MOST_CARD = 32 * 2**20
+"""Largest `card.json` in bytes."""
+MOST_FILES = 2000
+
+_AGAIN = "get the file again from where it came"
+
+
+@dataclass(frozen=True)
+class Charx:
+    """An archive taken apart."""
+
+    card: bytes
+    """`card.json`."""
+    files: Mapping[str, bytes]
+    """Path inside the archive -> content of everything else; no path leads out of a folder."""
+
+
+def read_charx(data: bytes, file: str) -> Charx:
+    """Unpack an archive in memory; bytes may precede it. Raises FileFaults for one that lies or leads elsewhere."""
+    found: dict[str, bytes] = {}
+    seen: set[str] = set()
+    left = MOST
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > MOST_FILES:
+                raise refused(file, f"holds {len(entries):,} files; {MOST_FILES:,} are read", "pack fewer")
+            for entry in entries:
+                _check_name(entry, file)
+                # Systems that ignore case would let the second file replace the first.
+                if entry.filename.casefold() in seen:
+                    raise refused(
+                        file, f"holds '{one_line(entry.filename)}' twice", "pack it again with each file once"
+                    )
+                seen.add(entry.filename.casefold())
+                limit = min(left, MOST_CARD) if entry.filename == CARD else left
+                with archive.open(entry) as packed:
+                    content = packed.read(limit + 1)
+                if len(content) > limit:
+                    problem = f"unpacks to more than {limit:,} bytes at '{one_line(entry.filename)}'"
+                    raise refused(file, problem, "leave large files out of it")
+                left -= len(content)
+                found[entry.filename] = content
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise refused(file, f"is no archive that can be unpacked ({one_line(str(error))})", _AGAIN) from error
+    except RuntimeError as error:  # zipfile's way to say that a password is needed
+        raise refused(file, "is locked with a password", "unlock it, or ask its maker") from error
+    if CARD not in found:
+        names = ", ".join(one_line(name, 30) for name in list(found)[:5]) or "nothing"
+        raise refused(file, f"has no {CARD} at its root (it holds {names})", "a .charx has one")
+    return Charx(found.pop(CARD), found)
+
+
+def write_charx(card: bytes, files: Mapping[str, bytes]) -> bytes:
+    """An archive; the same content gives the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in [(CARD, card), *sorted(files.items())]:
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, content)
+    return out.getvalue()
+
+
+def _check_name(entry: zipfile.ZipInfo, file: str) -> None:
+    name = entry.filename
+    parts = name.split("/")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise refused(file, f"holds the link '{one_line(name)}'", "pack the file itself")
+    outside = any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in name or clean(name) != name
+    if outside or any(len(part.encode()) > 200 for part in parts) or len(parts) > 16:
+        raise refused(file, f"holds a file whose name leads elsewhere: '{one_line(name)}'", "rename it in the archive")
