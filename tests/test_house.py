@@ -1,6 +1,5 @@
 """The house itself: sizes, floors, and that README tells the truth."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.cli.conftest import roleplay
 from tests.readme_tables import filled
 
 ROOT = Path(__file__).parents[1]
@@ -54,27 +54,19 @@ def test_the_tables_of_readme_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_readme_runs(command: str, tmp_path: Path) -> None:
+def test_every_command_of_readme_runs(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Training is cut to one step; a hub base cannot be had here, and must say so by name."""
+    monkeypatch.chdir(ROOT)
     arguments = shlex.split(command)[1:]
     if arguments[0] == "train":
         arguments += ["--max-steps", "1"]
-    environment = os.environ | {"ROLEPLAY_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
-    done = subprocess.run(
-        [sys.executable, "-m", "roleplay", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    done = roleplay(*arguments)
     if "Qwen/" in command:
-        assert done.returncode == 1
-        assert "error: the base 'Qwen/Qwen3-0.6B' is neither a folder here nor to be had from the hub" in done.stderr
+        assert done.status == 1
+        assert "error: the base 'Qwen/Qwen3-0.6B' is neither a folder here nor to be had from the hub" in done.err
     else:
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+        assert done.status == 0, done.err
+        assert done.out
 
 
 def test_readme_shows_commands_at_all() -> None:
@@ -86,14 +78,9 @@ def test_the_card_and_corpus_of_readme_are_valid(tmp_path: Path, monkeypatch: py
     (tmp_path / "characters" / "mira").mkdir(parents=True)
     (tmp_path / "characters" / "mira.yaml").write_text(card, encoding="utf-8")
     (tmp_path / "characters" / "mira" / "dialogue.yaml").write_text(corpus, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "roleplay", "data", "build", "mira"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    done = roleplay("data", "build", "mira")
+    assert done.status == 0, done.err
 
 
 def test_every_dependency_is_pinned_to_a_version_it_admits() -> None:
