@@ -90,10 +90,8 @@ def import_card(source: Path, folder: Path, *, name: str | None = None, force: b
     files, avatar = _files(opened, arrival)
     corpora = [entry.model_copy(update={"path": _placed(entry.path, card.name)}) for entry in card.corpora]
     picture = f"{card.name}/{avatar}" if avatar else None
-    text = card_yaml(card.model_copy(update={"corpora": corpora, "avatar": picture}), f"Imported from {source.name}.")
-    if files:
-        _write_folder(own, files)
-    write_file(path, text)
+    about = f"Imported from {one_line(source.name, 200)}."
+    _write(path, own, card_yaml(card.model_copy(update={"corpora": corpora, "avatar": picture}), about), files)
     named = tuple(dict.fromkeys(folder / entry.path for entry in corpora if entry.path))
     return ImportedCard(
         name=card.name,
@@ -129,6 +127,19 @@ def _files(opened: TavernFile, arrival: Arrival) -> tuple[dict[str, bytes], str 
         about = f"How {character.card.display_name} speaks: the examples of the imported card."
         files[EXAMPLES.removeprefix(OWN)] = native_yaml(character.examples, about).encode()
     return files, avatar
+
+
+def _write(path: Path, own: Path, text: str, files: Mapping[str, bytes]) -> None:
+    """The folder first, so that a card never names what is not there."""
+    fresh = not own.exists()
+    try:
+        if files:
+            _write_folder(own, files)
+        write_file(path, text)
+    except BaseException:
+        if fresh:
+            shutil.rmtree(own, ignore_errors=True)
+        raise
 
 
 def _write_folder(own: Path, files: Mapping[str, bytes]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from roleplay.cards.model import Card
+from roleplay.text import clean
 
 _HEAD = (
     "schema",
@@ -46,13 +47,17 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None
-    # A block that begins with a space needs a sign for its depth, one that ends in empty lines a sign for the end.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+
+
+def _style(text: str) -> str | None:
+    """How `text` is quoted; `None` leaves it to the emitter."""
+    if clean(text) != text:  # among them are line ends of YAML, which would come back as newlines
+        return '"'
+    # A block that begins with a space needs a sign for its depth, one that ends in empty lines a sign for its end.
     if "\n" in text and text[0] not in " \t\n" and not text.endswith("\n\n"):
-        style = "|"
-    elif _LIKE_A_VALUE.match(text):
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return "|"
+    return '"' if _LIKE_A_VALUE.match(text) else None
 
 
 def _key(dumper: yaml.SafeDumper, key: _Key) -> yaml.ScalarNode:

@@ -25,7 +25,8 @@ def segments(voice: Voice, sample: Sample, active: Collection[str]) -> list[Segm
     """The sample's text from left to right; joined, it is the decoded sample."""
     tokenizer = voice.renderer.tokenizer
     special = set(tokenizer.all_special_ids) | {voice.renderer.traits.end_of_turn_id}
-    prefixes = [fill(p.text, voice.card).strip() for p in voice.prefixes if p.id in active]
+    filled = (fill(p.text, voice.card).strip() for p in voice.prefixes if p.id in active)
+    prefixes = [text for text in filled if text]  # one that is all comment says nothing
     found: list[Segment] = []
     at = 0
     for begin, end in sample.spans:

@@ -214,6 +214,24 @@ def test_nothing_of_the_persons_is_overwritten_unless_asked(folder: Path) -> Non
         export_card(card_file, "webui", Path("characters"), force=True)
 
 
+def test_the_name_of_the_file_may_hold_anything(folder: Path) -> None:
+    odd = Path("a\nschema: 2\x07\u202e.json")
+    odd.write_bytes(CARDS["v2.json"])
+    done = import_card(odd, Path("characters"))
+    assert done.path.read_text().startswith("# Imported from a schema: 2.json.\nschema: 1\n")
+    assert load_card(done.path).card.name == "mina"
+
+
+def test_a_card_that_cannot_be_written_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: str) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("roleplay.authoring.tavern_in.write_file", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        import_card(Path("v3.png"), Path("characters"))
+    assert list(Path("characters").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a b", "../up", "", "x" * 65])
 def test_a_name_that_cannot_be_one_is_wrong_usage(name: str, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"--name '.*' is no name"):

@@ -39,11 +39,19 @@ LINES = st.lists(
     ),
     max_size=6,
 ).map("\n".join)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
+
+
+def _json(integers: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+        max_leaves=8,
+    )
+
+
+JSON = _json(st.integers())
+YAML = _json(st.integers(-(10**29), 10**29))
+"""What a card of ours can hold: a number of more digits is read as text."""
 _STRINGS = ["name", "description", "personality", "scenario", "first_mes", "creator_notes", "system_prompt"]
 _STRINGS += ["post_history_instructions", "creator", "character_version", "nickname"]
 _LISTS = ["alternate_greetings", "tags", "group_only_greetings", "source"]
@@ -126,8 +134,8 @@ def native_characters(draw: st.DrawFn) -> Character:
                     "tags": st.lists(TEXT.map(_line), max_size=2),
                     "greeting": _SAID,
                     "alternate_greetings": st.lists(_SAID, max_size=2),
-                    "book": st.dictionaries(TEXT, JSON, max_size=2).map(cleaned),
-                    "extra": st.dictionaries(TEXT.filter(lambda key: key != "tavern"), JSON, max_size=2).map(cleaned),
+                    "book": st.dictionaries(TEXT, YAML, max_size=2).map(cleaned),
+                    "extra": st.dictionaries(TEXT.filter(lambda key: key != "tavern"), YAML, max_size=2).map(cleaned),
                     "generation": st.just({"temperature": 0.5}),
                 },
             )

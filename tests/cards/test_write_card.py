@@ -10,7 +10,7 @@ from roleplay.cards.tavern.character import Character
 from roleplay.cards.write import card_yaml, plain_yaml
 from roleplay.paths import shipped
 from roleplay.strictyaml import parse
-from tests.cards.tavern_values import JSON, TEXT, native_characters
+from tests.cards.tavern_values import TEXT, YAML, native_characters
 
 GOLDEN = """\
 # Written by hand.
@@ -78,7 +78,7 @@ def test_the_shipped_cards_are_read_as_the_same_after_writing(name: str, tmp_pat
     assert load_card(tmp_path / f"{name}.yaml").card == card
 
 
-@given(st.dictionaries(TEXT, JSON, max_size=4))
+@given(st.dictionaries(TEXT, YAML, max_size=4))
 def test_values_come_back_from_yaml(tmp_path: Path, value: dict[str, object]) -> None:
     (tmp_path / "values.yaml").write_text(plain_yaml(value), encoding="utf-8")
     assert parse(tmp_path / "values.yaml").value == (value or {})

@@ -72,6 +72,15 @@ def test_show_as_json_is_one_object_a_sample(pell: Path) -> None:
         assert text.endswith("<|im_end|>")
 
 
+def test_a_prefix_that_is_all_comment_is_no_stretch_of_a_sample(pell: Path) -> None:
+    card = Path("characters/pell.yaml")
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("prefixes:\n", 'prefixes:\n  - {id: note, text: "{{// to do }}"}\n'), encoding="utf-8")
+    shown = roleplay("data", "show", "pell", "-n", 1, "--json").json
+    assert "note" in shown["prefixes"]
+    assert "to do" not in str(shown["segments"])
+
+
 def test_a_seed_and_an_epoch_decide_what_is_shown(pell: Path) -> None:
     shows = [["--seed", "0"], ["--seed", "0"], ["--seed", "1"], ["--epoch", "1"]]
     first, again, seed, epoch = (roleplay("data", "show", "pell", "--json", "-n", 9, *flags).out for flags in shows)

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from roleplay.cards.tavern.refuse import refused
 from roleplay.text import clean, one_line
@@ -62,6 +63,9 @@ def read_charx(data: bytes, file: str) -> Charx:
         raise refused(file, f"is no archive that can be unpacked ({one_line(str(error))})", _AGAIN) from error
     except RuntimeError as error:  # zipfile's way to say that a password is needed
         raise refused(file, "is locked with a password", "unlock it, or ask its maker") from error
+    folders = {str(above) for name in found for above in PurePosixPath(name.casefold()).parents}
+    if both := folders & seen:
+        raise refused(file, f"holds '{one_line(min(both))}' as a file and as a folder", "rename one of the two")
     if CARD not in found:
         names = ", ".join(one_line(name, 30) for name in list(found)[:5]) or "nothing"
         raise refused(file, f"has no {CARD} at its root (it holds {names})", "a .charx has one")
