@@ -7,16 +7,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from roleplay.authoring.place import card_line, corpus_place
+from roleplay.authoring.place import YAML, card_line, check_place, corpus_place
 from roleplay.cards.find import open_card
 from roleplay.corpora.documents import Text
 from roleplay.corpora.forms.row import Speakers
 from roleplay.corpora.read import Reading, read
 from roleplay.corpora.report import Report
-from roleplay.corpora.write import native_lines, native_yaml, whole_file
+from roleplay.corpora.write import native_lines, native_yaml
 from roleplay.dialogue import Dialogue
-from roleplay.errors import StorageError, UsageError
-from roleplay.paths import Home, shown
+from roleplay.paths import Home, whole_file
 from roleplay.text import one_line
 
 TOO_MANY = 0.1
@@ -79,13 +78,14 @@ def import_corpus(wish: Wish, home: Home) -> Imported:
     documents = bool(first) and isinstance(first[0], Text)
     ending = ".jsonl" if documents or len(first) > _BY_HAND else ".yaml"
     out = wish.out or corpus_place(card.path, card.card.name, f"{_stem(wish.file)}{ending}")
-    _check_out(out, wish, documents)
+    endings = (".jsonl",) if documents else (*YAML, ".jsonl")
+    check_place(out, force=wish.force, endings=endings, source=wish.file)
     count = 0
     try:
         with whole_file(out) as file:
             for text in _written(chain(first, values), out.suffix, f"Imported from {wish.file.name}."):
                 count += 1
-                file.write(text)
+                file.write(text.encode())
             refusal = _refusal(reading.report, count, wish)
             if refusal:
                 raise _Refused
@@ -131,18 +131,6 @@ def _refusal(report: Report, count: int, wish: Wish) -> str:
             "nothing was written: repair them, or add --accept-drops"
         )
     return ""
-
-
-def _check_out(out: Path, wish: Wish, documents: bool) -> None:
-    endings = (".jsonl",) if documents else (".yaml", ".yml", ".jsonl")
-    if out.suffix not in endings:
-        raise UsageError(f"--out {shown(out)} does not end in {' or '.join(endings)}; rename it")
-    if out.is_dir():
-        raise UsageError(f"--out {shown(out)} is a folder; name a file in it")
-    if out.resolve() == wish.file.resolve():
-        raise UsageError(f"--out {shown(out)} is the file that is read; name another one")
-    if out.exists() and not wish.force:
-        raise StorageError(f"{shown(out)} is there already; add --force to replace it, or choose another --out")
 
 
 def _stem(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from roleplay.authoring.passages import read_book
-from roleplay.authoring.place import card_line, corpus_place
+from roleplay.authoring.place import YAML, card_line, check_place, corpus_place
 from roleplay.cards.find import open_card
 from roleplay.corpora.novel.continuation import continuation_dialogues, documents
 from roleplay.corpora.novel.dialogues import make_dialogues, spoken_text
@@ -15,15 +15,13 @@ from roleplay.corpora.novel.names import likely_aliases
 from roleplay.corpora.novel.paragraphs import Language, guess_language
 from roleplay.corpora.write import native_lines, native_yaml
 from roleplay.dialogue import Dialogue
-from roleplay.errors import NotFound, StorageError, UsageError
+from roleplay.errors import NotFound
 from roleplay.paths import Home, shown, write_file
 from roleplay.text import one_line
 
 Mode = Literal["dialogue", "continuation-sft", "continuation-pt"]
 
 _SAMPLES = 8
-_BY_HAND = 3000
-"""Dialogues up to which a corpus is written as YAML, to be read and changed by hand."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,8 @@ def read_novel(wish: Wish, home: Home) -> Novel:
     card = open_card(wish.character, home)
     default = f"{wish.book.stem}.jsonl" if wish.mode == "continuation-pt" else f"{wish.book.stem}.yaml"
     out = wish.out or corpus_place(card.path, card.card.name, default)
-    _check_out(out, wish)
+    endings = (".jsonl",) if wish.mode == "continuation-pt" else (*YAML, ".jsonl")
+    check_place(out, force=wish.force, endings=endings, source=wish.book)
     text = read_book(wish.book)
     language = wish.language or guess_language(text)
     source = shown(wish.book)
@@ -173,15 +172,3 @@ def _sample(book: Extraction) -> tuple[Sample, ...]:
         )
         for one in chosen
     )
-
-
-def _check_out(out: Path, wish: Wish) -> None:
-    endings = (".jsonl",) if wish.mode == "continuation-pt" else (".yaml", ".yml", ".jsonl")
-    if out.suffix not in endings:
-        raise UsageError(f"--out {shown(out)} does not end in {' or '.join(endings)}; rename it")
-    if out.is_dir():
-        raise UsageError(f"--out {shown(out)} is a folder; name a file in it")
-    if out.resolve() == wish.book.resolve():
-        raise UsageError(f"--out {shown(out)} is the book itself; name another file")
-    if out.exists() and not wish.force:
-        raise StorageError(f"{shown(out)} is there already; add --force to replace it, or choose another --out")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from roleplay.cards.load import corpus_folders
@@ -22,12 +23,18 @@ def corpus_place(card: Path, name: str, file: str) -> Path:
     return (project if project.is_dir() else here.parent) / name / file
 
 
-def check_place(out: Path, *, force: bool) -> None:
-    """Refuse what is no YAML file, and a file that is there already. Raises UsageError or StorageError."""
-    if out.suffix not in (".yaml", ".yml"):
-        raise UsageError(f"--out {shown(out)} does not end in .yaml, as a corpus with comments has to; rename it")
+YAML = (".yaml", ".yml")
+"""Endings of a corpus that has comments."""
+
+
+def check_place(out: Path, *, force: bool, endings: Sequence[str] = YAML, source: Path | None = None) -> None:
+    """Refuse a wrong ending, the file that is read, and what is there already. Raises UsageError or StorageError."""
+    if out.suffix not in endings:
+        raise UsageError(f"--out {shown(out)} does not end in {' or '.join(endings)}; rename it")
     if out.is_dir():
         raise UsageError(f"--out {shown(out)} is a folder; name a file in it")
+    if source is not None and out.resolve() == source.resolve():
+        raise UsageError(f"--out {shown(out)} is the file that is read; name another one")
     if out.exists() and not force:
         raise StorageError(f"{shown(out)} is there already; add --force to replace it, or choose another --out")
 

@@ -1,18 +1,12 @@
-"""Dialogues in the native format, as a person would write them by hand, or one a line; whole or not at all."""
+"""Dialogues in the native format, as a person would write them by hand, or one a line."""
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TextIO
 
 import yaml
 
 from roleplay.corpora.native import ROLES
 from roleplay.dialogue import Dialogue
-from roleplay.paths import storing
 
 _KEYS = {role: key for key, role in ROLES.items()}
 
@@ -43,25 +37,6 @@ def native_lines(dialogues: Iterable[Dialogue]) -> Iterator[str]:
     """Lines of a `.jsonl` corpus, each with its newline."""
     for dialogue in dialogues:
         yield json.dumps(entry(dialogue), ensure_ascii=False) + "\n"
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A file to be filled line by line; it takes its name when all of it is on disk, and never after an error."""
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
 
 
 def entry(dialogue: Dialogue) -> list[dict[str, str]]:

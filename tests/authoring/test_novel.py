@@ -95,7 +95,11 @@ def test_a_corpus_that_is_there_is_not_overwritten_unasked(book: Path, home: Hom
 
 @pytest.mark.parametrize(
     ("out", "problem"),
-    [("x.txt", "does not end in .yaml or .yml or .jsonl"), ("a.yaml", "is a folder"), ("harbour.yaml", "is the book")],
+    [
+        ("x.txt", "does not end in .yaml or .yml or .jsonl"),
+        ("a.yaml", "is a folder"),
+        ("harbour.yaml", "is the file that is read"),
+    ],
 )
 def test_places_that_cannot_be_are_refused(book: Path, home: Home, out: str, problem: str) -> None:
     book = book.rename(book.with_name("harbour.yaml"))
