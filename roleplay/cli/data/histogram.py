@@ -24,8 +24,7 @@ def draw(bins: Sequence[Bin], width: int) -> str:
     """The bars without colours, `width` characters wide, each labelled with its fewest tokens."""
     import plotext
 
-    figure = plotext.figure
-    figure.clear()
-    figure.draw(figure.bar([str(bar.low) for bar in bins], [bar.dialogues for bar in bins]))
-    figure.plot_size(width, _HEIGHT)
-    return str(figure.build().string(True)).rstrip("\n")
+    plotext.clear_figure()
+    plotext.bar([str(bar.low) for bar in bins], [bar.dialogues for bar in bins])
+    plotext.plotsize(width, _HEIGHT)
+    return str(plotext.uncolorize(plotext.build())).rstrip("\n")
