@@ -10,11 +10,11 @@ import yaml
 
 from roleplay.authoring.identity import listed
 from roleplay.cards.find import card_places
+from roleplay.cards.model import is_identifier
 from roleplay.errors import StorageError, UsageError
 from roleplay.paths import Home, shipped, shown, write_file
 from roleplay.text import clean, did_you_mean, one_line
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST = 200  # characters of what a card wants on one line
 _CHINESE = re.compile("[\u3400-\u9fff]")
 _FILES = ("desc", "dialogue")
@@ -60,7 +60,7 @@ _DEFAULTS = {
 
 def check_name(name: str) -> None:
     """Raises UsageError for a name that is not safe as a file name on every system."""
-    if not _NAME.fullmatch(name):
+    if not is_identifier(name):
         raise UsageError(
             f"'{one_line(name)}' is no name for a character; use letters, digits, '-' and '_', beginning with a letter "
             "or a digit, 64 at most (the name it goes by is --display-name)"

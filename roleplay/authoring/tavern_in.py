@@ -1,6 +1,5 @@
 """A tavern card put into a folder of characters: card, corpora, picture and the other files of its archive."""
 
-import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.cards.find import card_places
+from roleplay.cards.model import is_identifier
 from roleplay.cards.tavern.became import Became, as_written, aside, became
 from roleplay.cards.tavern.character import EXAMPLES, OWN
 from roleplay.cards.tavern.open import TavernFile, icon_of, open_tavern
@@ -22,7 +22,6 @@ ARCHIVE = "charx"
 """Folder, below the character's own, for the files of an archive."""
 ICON = "assets/icon/main."
 """Where an archive of ours has the picture, but for the ending."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def import_card(source: Path, folder: Path, *, name: str | None = None, force: b
     Raises FileFaults for a file that is no good card, UsageError for a name that cannot be one, StorageError where a
     character of that name is there already and `force` is not set; with it, other files in its folder stay.
     """
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not is_identifier(name):
         raise UsageError(f"--name '{one_line(name)}' is no name: use letters, digits, '-' and '_', and begin with one")
     if not source.is_file():
         raise NotFound(f"there is no file {shown(source)}; give the path of a .png, .json, .charx or .yaml card")

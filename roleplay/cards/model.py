@@ -1,5 +1,6 @@
 """The fields of a card, checked by pydantic."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -8,7 +9,8 @@ from pydantic_core import PydanticCustomError
 TEMPLATE_DEFAULT = "template-default"
 """Id of the switch that stands for a chat template's own system prompt."""
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+_IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 """A name that is safe as a file name on every system."""
 
 Text = Annotated[str, Field(strict=True)]
@@ -28,6 +30,11 @@ CorpusForm = Literal[
     "text",
 ]
 """Names of the forms that `corpora/` reads."""
+
+
+def is_identifier(text: str) -> bool:
+    """Whether `text` can be an `Identifier`, such as the name of a card."""
+    return re.fullmatch(_IDENTIFIER, text) is not None
 
 
 class CardPart(BaseModel):

@@ -1,13 +1,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import CardFile, load_card
+from roleplay.cards.model import CorpusForm
 from roleplay.corpora.forms.row import Value
+from roleplay.corpora.sniff import FORMS
 from roleplay.dataset.blocks import build_text_corpus
 from roleplay.dataset.build import build_corpus
 from roleplay.dataset.entries import all_faults, corpus_faults, entry_dialogues, entry_texts
@@ -79,6 +81,10 @@ def test_an_entry_is_read_from_what_it_names(card: Card, entry: str, expected: l
             read(card(entry))
     else:
         assert read(card(entry)) == expected
+
+
+def test_a_card_may_name_every_form_that_is_read_and_no_other() -> None:
+    assert get_args(CorpusForm) == tuple(FORMS)
 
 
 def test_foreign_rows_are_counted_and_native_ones_are_faults(card: Card) -> None:

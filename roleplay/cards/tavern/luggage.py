@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from roleplay.cards.model import is_identifier
 from roleplay.cards.tavern.changes import Change, pack, unpack
 from roleplay.cards.tavern.character import EXAMPLES, OWN
 from roleplay.cards.tavern.json_text import canonical
 from roleplay.text import clean, fingerprint
 
 KEY = "roleplay"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ENDINGS = (".yaml", ".yml", ".jsonl", ".json", ".csv", ".tsv", ".txt")
 _SCHEMA = 1
 
@@ -82,7 +82,7 @@ def _read(found: Any) -> Luggage | None:
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
         return None
     name, files, fillers = found.get("name"), found.get("files", {}), found.get("fillers", {})
-    if not (name is None or (isinstance(name, str) and _NAME.fullmatch(name))):
+    if not (name is None or (isinstance(name, str) and is_identifier(name))):
         return None
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         return None
