@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from roleplay.chat.remotes import Remote
+
 
 @dataclass(frozen=True)
 class Manner:
@@ -17,6 +19,14 @@ class Manner:
     """Whether the base's own code may run."""
     quant: str | None = None
     """How the base is kept in memory, `none`, `int8` or `nf4`; `None` keeps it as the adapter's run did."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    dtype: str | None = None
+    """Precision of the weights, `float32` or `bfloat16`; `None` is the device's."""
+    compile: bool = False
+    """Whether generation is compiled, with a static cache; on CUDA only."""
+    remotes: tuple[Remote, ...] = ()
+    """Models of other programs that may answer in lanes beside the conversation."""
     greet: bool = True
     """Whether a new chat begins with the card's greeting."""
     sampling: tuple[tuple[str, float | int | None], ...] = ()

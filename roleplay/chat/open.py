@@ -1,20 +1,26 @@
 """Everything a chat needs, loaded: card, base, and the adapter that answers for the character."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from roleplay.cards.load import CardFile
+from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed, WeighedToken
 from roleplay.chat.question import Ask, Asked, Heard, Question
+from roleplay.chat.sent import token_texts, what_was_sent
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer
 from roleplay.dataset.unit import Voice, fit_start
 from roleplay.errors import AdapterError
 from roleplay.generation.engine import Engine
 from roleplay.generation.events import Cancel
+from roleplay.generation.lanes import Lane
+from roleplay.generation.settings import Sampling
 from roleplay.models.adapter import check_adapter, load_adapter
-from roleplay.models.base import Base, load_base
-from roleplay.models.find import adapter_folders, base_of_adapter, quant_of_adapter
+from roleplay.models.base import Base, choose_device, load_base
+from roleplay.models.find import adapter_choices, adapter_folders, base_of_adapter, quant_of_adapter
 from roleplay.models.passport import Passport, read_passport
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
@@ -33,6 +39,8 @@ class Opened:
     """Of the adapter; `None` where the base answers alone."""
     notice: str
     """What the person should know, such as a missing adapter; else empty."""
+    home: Home
+    """Where other adapters of the character are found."""
 
     @property
     def adapter(self) -> str | None:
@@ -41,15 +49,69 @@ class Opened:
 
     def answer(self, question: Question, cancel: Cancel | None = None) -> Iterator[Heard]:
         """Render what each lane is sent, then stream the replies."""
-        asked = [self._asked(ask, question) for ask in question.asks]
+        voice, asked = self._voice(question), []
+        said = [tuple(voice.renderer.text_ids(ask.said)) if ask.said else () for ask in question.asks]
+        self._attach([question.adapter, *(ask.lane.which for ask in question.asks)])
+        for ask, begun in zip(question.asks, said, strict=True):
+            asked.append(self._asked(voice, ask, question.sampling, begun))
         yield from asked
-        yield from self.engine.stream([a.lane for a in asked], [a.ids for a in asked], question.sampling, cancel)
+        self.engine.chosen = question.adapter
+        yield from self.engine.stream(
+            [a.lane for a in asked],
+            [a.ids for a in asked],
+            question.sampling,
+            cancel,
+            strength=question.strength,
+            said=[len(begun) for begun in said],
+        )
 
-    def _asked(self, ask: Ask, question: Question) -> Asked:
+    def look_up(self, request: LookUp) -> Iterator[Sent]:
+        """What each lane is sent for a question."""
+        voice = self._voice(request.question)
+        for ask in request.question.asks:
+            yield what_was_sent(
+                voice, ask, self._asked(voice, ask, request.question.sampling, ()), self.engine.base.context
+            )
+
+    def weigh(self, request: Weigh) -> Weighed:
+        """How likely each token of a reply is with the adapter, and without, after the same prompt."""
+        question = request.question
+        voice, ask = self._voice(question), question.asks[0]
+        self._attach([question.adapter])
+        self.engine.chosen = question.adapter
+        ids = self._asked(voice, ask, question.sampling, ()).ids
+        reply = voice.renderer.text_ids(request.reply)
+        lanes = [Lane(adapter, ask.lane.prefix) for adapter in (True, False)]
+        persona, base = self.engine.score(lanes, [ids, ids], [reply, reply], strength=question.strength)
+        texts = token_texts(voice.renderer.tokenizer, reply)
+        return Weighed(tuple(WeighedToken(*parts) for parts in zip(texts, persona, base, strict=True)))
+
+    def _voice(self, question: Question) -> Voice:
+        """The voice with the card that the chat was begun with."""
+        card = question.card
+        return (
+            self.voice
+            if card is None
+            else replace(self.voice, card=card, prefixes=card_prefixes(card, self.voice.renderer))
+        )
+
+    def _attach(self, labels: Iterable[str]) -> None:
+        """Load the adapters that a question names. Raises AdapterError."""
+        wanted = set(labels) - {""}
+        choices = (
+            {choice.label: choice for choice in adapter_choices(self.home, self.voice.card.name)} if wanted else {}
+        )
+        for label in wanted:
+            if label not in choices:
+                raise AdapterError(f"{self.voice.card.name} has no adapter '{label}'; {did_you_mean(label, choices)}")
+            self.engine.attach(label, choices[label].folder)
+
+    def _asked(self, voice: Voice, ask: Ask, sampling: Sampling, said: tuple[int, ...]) -> Asked:
         context = self.engine.base.context
-        reserve = min(question.sampling.max_new_tokens, context // 2)
-        start = fit_start(self.voice, question.turns, ask.start, reserve, ask.prefixes, context)
-        return Asked(ask.lane, ask.prefixes, start, tuple(self.voice.prompt_ids(question.turns[start:], ask.prefixes)))
+        reserve = min(sampling.max_new_tokens + len(said), context // 2)
+        start = fit_start(voice, ask.turns, ask.start, reserve, ask.prefixes, context)
+        ids = (*voice.prompt_ids(ask.turns[start:], ask.prefixes), *said)
+        return Asked(ask.lane, ask.prefixes, start, ids)
 
 
 def open_character(
@@ -61,6 +123,9 @@ def open_character(
     which: str = "best",
     trust_remote_code: bool = False,
     quant: str | None = None,
+    device: str = "auto",
+    dtype: str | None = None,
+    compile: bool = False,
     tell: Callable[[str], None] = lambda stage: None,
 ) -> Opened:
     """Load base and adapter. A missing adapter is a notice, one that was asked for by `run` an error.
@@ -80,14 +145,15 @@ def open_character(
     spec = parse_spec(wanted, trust_remote_code=trust_remote_code)
     tell(f"loading the base {spec.name}")
     kept = quant or (quant_of_adapter(folders[0]) if folders else "none")
-    loaded = load_base(spec, quant=kept)
+    precision = None if dtype is None else {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    loaded = load_base(spec, dtype=precision, device=choose_device(device), quant=kept)
     folder, notice = _fitting(folders, loaded, name, strict=run is not None)
     tell("attaching the adapter" if folder is not None else "reading the chat template")
     tuned = load_adapter(loaded, folder) if folder is not None else None
     renderer = make_renderer(loaded.tokenizer)
     voice = Voice(card_file.card, card_prefixes(card_file.card, renderer), renderer)
-    engine = Engine(loaded, tuned, [renderer.traits.end_of_turn_id])
-    return Opened(voice, engine, read_passport(folder) if folder is not None else None, notice)
+    engine = Engine(loaded, tuned, [renderer.traits.end_of_turn_id], compile=compile)
+    return Opened(voice, engine, read_passport(folder) if folder is not None else None, notice, home)
 
 
 def _fitting(folders: list[Path], base: Base, name: str, *, strict: bool) -> tuple[Path | None, str]:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import IO
 
 from roleplay import errors
+from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.question import Asked, Heard, Question
-from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Stage, Stop, decode, encode
+from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Request, Stage, Stop, Told, decode, encode
 from roleplay.errors import BaseModelError, FileFaults, RoleplayError
 from roleplay.generation.events import Cancel, Finished, Piece
 from roleplay.text import clean, one_line
@@ -64,9 +65,22 @@ class AnswerProcess:
             return
         try:
             self._loaded()
-            yield from self._answers(question, cancel)
+            for told in self._told(question, cancel):
+                if isinstance(told, Piece | Finished):
+                    yield replace(told, text=clean(told.text))
+                elif isinstance(told, Asked):
+                    yield told
         finally:
             cancel.listener = None
+            self._end_turn()
+
+    def look(self, request: LookUp | Weigh) -> list[Sent | Weighed]:
+        """Look something up about a reply, after loading if need be. Raises RoleplayError."""
+        self._take_turn(None)
+        try:
+            self._loaded()
+            return [told for told in self._told(request, Cancel()) if isinstance(told, Sent | Weighed)]
+        finally:
             self._end_turn()
 
     def close(self) -> None:
@@ -90,8 +104,8 @@ class AnswerProcess:
             _discard(self._process)
         self._turn.release()
 
-    def _answers(self, question: Question, cancel: Cancel) -> Iterator[Heard]:
-        self._send(question)
+    def _told(self, request: Request, cancel: Cancel) -> Iterator[Told]:
+        self._send(request)
         cancel.listener = lambda lane: self._send(Stop(lane))
         if cancel.all:  # between the last look and now
             self._send(Stop(None))
@@ -104,10 +118,8 @@ class AnswerProcess:
                 elif isinstance(message, Failed):
                     done = True
                     raise _error(message)
-                elif isinstance(message, Asked):
+                elif isinstance(message, Told):
                     yield message
-                elif isinstance(message, Piece | Finished):
-                    yield replace(message, text=clean(message.text))
         finally:
             if not done:  # whoever listened left, or the process died: nobody wants the rest
                 self._drain()
@@ -213,8 +225,9 @@ def _discard(process: subprocess.Popen[bytes]) -> None:
 
 
 def _cleaned(ready: Ready) -> Ready:
+    base, identity = (one_line(text, 200) for text in (ready.base, ready.identity))
     adapter = None if ready.adapter is None else one_line(ready.adapter, 200)
-    return replace(ready, base=one_line(ready.base, 200), adapter=adapter, notice=clean(ready.notice))
+    return replace(ready, base=base, identity=identity, adapter=adapter, notice=clean(ready.notice))
 
 
 def _error(failed: Failed) -> RoleplayError:

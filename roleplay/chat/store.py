@@ -1,54 +1,33 @@
 """Conversations in SQLite: every finished turn is on disk before the next thing happens.
 
-A turn has a parent: a conversation is a tree. Its head is the last turn of the path that the chat shows; replies beside
-that path are those regenerated since, and those of lanes that answered for comparison.
+A turn has a parent: a conversation is a tree. Its head is the last turn of the path that the chat shows; what is not on
+that path are swipes, edits, branches, and replies of lanes that answered for comparison.
 """
 
-import contextlib
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roleplay.chat.database import Database
 from roleplay.dialogue import Role
-from roleplay.errors import StorageError
-from roleplay.paths import shown, storing
-from roleplay.text import clean
+from roleplay.text import clean, fingerprint
 
-_MIGRATIONS = (
-    (
-        "CREATE TABLE chats (id INTEGER PRIMARY KEY, character TEXT NOT NULL, created REAL NOT NULL) STRICT",
-        "CREATE TABLE turns (id INTEGER PRIMARY KEY, chat INTEGER NOT NULL REFERENCES chats (id) ON DELETE CASCADE, "
-        "parent INTEGER REFERENCES turns (id) ON DELETE CASCADE, "
-        "role TEXT NOT NULL CHECK (role IN ('user', 'assistant')), text TEXT NOT NULL, lane TEXT, "
-        "prefixes TEXT NOT NULL, stopped TEXT, created REAL NOT NULL) STRICT",
-        "CREATE INDEX turns_by_parent ON turns (chat, parent)",
-    ),
-    (
-        "ALTER TABLE chats ADD COLUMN head INTEGER REFERENCES turns (id) ON DELETE SET NULL",
-        "UPDATE chats SET head = (SELECT max(id) FROM turns WHERE turns.chat = chats.id)",
-    ),
-)
-"""Statements that lead from each version of the file to the next; `PRAGMA user_version` counts those applied."""
-
-_PATH = """
+_TURN = "turns.id, parent, role, text, lane, prefixes, stopped, beside, taken, origin, drawn, deleted, created"
+_PATH = f"""
 WITH RECURSIVE line (id, depth) AS (
     SELECT ?, 0 UNION ALL
     SELECT turns.parent, depth + 1 FROM turns JOIN line ON turns.id = line.id WHERE turns.parent IS NOT NULL
 )
-SELECT turns.id, parent, role, text, lane, prefixes, stopped FROM turns JOIN line ON turns.id = line.id
-ORDER BY depth DESC
-"""
-_REPLIES = """
-SELECT id, parent, role, text, lane, prefixes, stopped FROM turns WHERE parent = ? AND lane IS NOT NULL ORDER BY id
-"""
+SELECT {_TURN} FROM turns JOIN line ON turns.id = line.id ORDER BY depth DESC
+"""  # noqa: S608
+_REPLIES = f"SELECT {_TURN} FROM turns WHERE parent = ? AND lane IS NOT NULL ORDER BY id"  # noqa: S608
+_TURNS = f"SELECT {_TURN} FROM turns WHERE chat = ? ORDER BY id"  # noqa: S608
 _CHATS = """
 SELECT chats.id, character, max(turns.created), sum(role = 'user'),
-    (SELECT text FROM turns AS said WHERE said.chat = chats.id AND role = 'user' ORDER BY id LIMIT 1)
-FROM chats JOIN turns ON turns.chat = chats.id WHERE ?1 IS NULL OR character = ?1
+    (SELECT text FROM turns AS said WHERE said.chat = chats.id AND role = 'user' AND NOT deleted ORDER BY id LIMIT 1)
+FROM chats JOIN turns ON turns.chat = chats.id WHERE NOT deleted AND (?1 IS NULL OR character = ?1)
 GROUP BY chats.id HAVING sum(role = 'user') > 0 ORDER BY max(turns.id) DESC
 """
 
@@ -71,6 +50,30 @@ class StoredTurn:
     """Prefixes that were sent for this reply."""
     stopped: str | None
     """How the reply ended: `end`, `length`, `cancelled`, or `cut` by a failure; `None` where it was not generated."""
+    beside: bool
+    """Whether a lane for comparison said it, and it was not taken over."""
+    taken: bool
+    """Whether a lane for comparison said it, and it was taken over."""
+    origin: int | None
+    """The turn it was edited from."""
+    drawn: str
+    """How the reply was drawn, as JSON; empty where it was not generated, or before this was kept."""
+    deleted: bool
+    """Whether the person deleted it."""
+    created: float
+    """When it was begun, seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What a chat was begun with."""
+
+    card: str | None
+    """The card as JSON; `None` in chats older than this record."""
+    base: str | None
+    """The base with its revision; `None` before it was loaded."""
+    adapter: str | None
+    """The adapter as `character/run@step`; `None` where the base answered alone, or before it was loaded."""
 
 
 @dataclass(frozen=True)
@@ -94,32 +97,41 @@ class ChatStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.RLock()
-        with self._failing():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            version = self._version()
-        newest = len(_MIGRATIONS)
-        if version > newest:
-            self._database.close()
-            raise StorageError(
-                f"{shown(path)} was written by a newer roleplay (version {version}, this one knows {newest}); "
-                "upgrade roleplay, or move the file away"
-            )
-        with self._failing():
-            self._database.execute("PRAGMA foreign_keys = ON")
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            if version < newest:
-                self._migrate()
+        self.database = Database(path)
 
-    def new_chat(self, character: str) -> int:
+    def new_chat(self, character: str, pin: Pin | None = None) -> int:
         """Begin a conversation; returns its number."""
-        with self._failing():
-            cursor = self._database.execute(
-                "INSERT INTO chats (character, created) VALUES (?, ?)", (character, time.time())
-            )
-        return int(cursor.lastrowid or 0)
+        with self.database.transaction() as run:
+            cursor = run("INSERT INTO chats (character, created) VALUES (?, ?)", (character, time.time()))
+        chat = int(cursor.lastrowid or 0)
+        if pin is not None:
+            self.pin(chat, pin)
+        return chat
+
+    def pin(self, chat: int, pin: Pin) -> None:
+        """Keep what the conversation runs with."""
+        key = None if pin.card is None else fingerprint(pin.card)
+        with self.database.transaction() as run:
+            if key is not None:
+                run("INSERT OR IGNORE INTO cards (hash, json) VALUES (?, ?)", (key, pin.card))
+            run("UPDATE chats SET card = ?, base = ?, adapter = ? WHERE id = ?", (key, pin.base, pin.adapter, chat))
+
+    def pinned(self, chat: int) -> Pin:
+        """What the conversation was begun with."""
+        rows = self.database.rows(
+            "SELECT json, base, adapter FROM chats LEFT JOIN cards ON chats.card = cards.hash WHERE id = ?", (chat,)
+        )
+        return Pin(*rows[0]) if rows else Pin(None, None, None)
+
+    def keep_settings(self, chat: int, settings: str) -> None:
+        """Keep how the conversation is held, as JSON."""
+        with self.database.transaction() as run:
+            run("UPDATE chats SET settings = ? WHERE id = ?", (settings, chat))
+
+    def settings(self, chat: int) -> str | None:
+        """How the conversation is held; `None` where nothing was changed."""
+        rows = self.database.rows("SELECT settings FROM chats WHERE id = ?", (chat,))
+        return rows[0][0] if rows else None
 
     def add(
         self,
@@ -131,89 +143,73 @@ class ChatStore:
         lane: str | None = None,
         prefixes: Sequence[str] = (),
         stopped: str | None = None,
+        beside: bool = False,
+        origin: int | None = None,
+        drawn: str = "",
         head: bool = True,
     ) -> int:
-        """Keep a turn, as the chat's head or beside its path; it is on disk when this returns. Returns its number."""
-        values = (chat, parent, role, clean(text), lane, json.dumps(list(prefixes)), stopped, time.time())
-        with self._transaction():
-            cursor = self._database.execute(
-                "INSERT INTO turns (chat, parent, role, text, lane, prefixes, stopped, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        """Keep a turn, as the chat's head or not; it is on disk when this returns. Returns its number."""
+        cleaned, now = clean(text), time.time()
+        sent = json.dumps(list(prefixes))
+        values = (chat, parent, role, cleaned, lane, sent, stopped, beside, origin, drawn, now)
+        with self.database.transaction() as run:
+            cursor = run(
+                "INSERT INTO turns (chat, parent, role, text, lane, prefixes, stopped, beside, origin, drawn, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
             if head:
-                self._database.execute("UPDATE chats SET head = ? WHERE id = ?", (cursor.lastrowid, chat))
+                run("UPDATE chats SET head = ? WHERE id = ?", (cursor.lastrowid, chat))
         return int(cursor.lastrowid or 0)
 
     def rewrite(self, turn: int, text: str, stopped: str | None) -> None:
         """Replace a half reply by what it has become."""
-        with self._failing():
-            self._database.execute("UPDATE turns SET text = ?, stopped = ? WHERE id = ?", (clean(text), stopped, turn))
+        with self.database.transaction() as run:
+            run("UPDATE turns SET text = ?, stopped = ? WHERE id = ?", (clean(text), stopped, turn))
+
+    def mark(self, turn: int, *, beside: bool, taken: bool, deleted: bool) -> None:
+        """Keep where a turn stands now."""
+        with self.database.transaction() as run:
+            run("UPDATE turns SET beside = ?, taken = ?, deleted = ? WHERE id = ?", (beside, taken, deleted, turn))
 
     def path_to(self, turn: int | None) -> list[StoredTurn]:
         """The turns from the first one to `turn`."""
-        with self._failing():
-            rows = self._database.execute(_PATH, (turn,)).fetchall()
-        return [_turn(row) for row in rows]
+        return [_turn(row) for row in self.database.rows(_PATH, (turn,))]
 
     def replies_to(self, turn: int) -> list[StoredTurn]:
         """Every reply to one of the person's turns, oldest first, those beside the path included."""
-        with self._failing():
-            rows = self._database.execute(_REPLIES, (turn,)).fetchall()
-        return [_turn(row) for row in rows]
+        return [_turn(row) for row in self.database.rows(_REPLIES, (turn,))]
+
+    def turns(self, chat: int) -> list[StoredTurn]:
+        """All turns of a conversation in the order in which they came, deleted ones included."""
+        return [_turn(row) for row in self.database.rows(_TURNS, (chat,))]
 
     def head(self, chat: int) -> int | None:
         """Number of the last turn of the path that `chat` shows."""
-        with self._failing():
-            row = self._database.execute("SELECT head FROM chats WHERE id = ?", (chat,)).fetchone()
-        return row[0] if row else None
+        rows = self.database.rows("SELECT head FROM chats WHERE id = ?", (chat,))
+        return rows[0][0] if rows else None
+
+    def move_head(self, chat: int, turn: int | None) -> None:
+        """Let the path that `chat` shows end at `turn`."""
+        with self.database.transaction() as run:
+            run("UPDATE chats SET head = ? WHERE id = ?", (turn, chat))
 
     def chats(self, character: str | None = None) -> list[StoredChat]:
         """Conversations in which the person said something, the one talked in last first."""
-        with self._failing():
-            rows = self._database.execute(_CHATS, (character,)).fetchall()
-        return [StoredChat(*row) for row in rows]
+        return [StoredChat(*row) for row in self.database.rows(_CHATS, (character,))]
+
+    def remove(self, chats: Collection[int]) -> int:
+        """Remove conversations with all they hold, for good; returns how many there were."""
+        with self.database.transaction() as run:
+            return sum(run("DELETE FROM chats WHERE id = ?", (chat,)).rowcount for chat in chats)
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
-
-    def _version(self) -> int:
-        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
-
-    def _migrate(self) -> None:
-        """Bring the file to the newest version, whole or not at all."""
-        with self._transaction():
-            # Another process may have done it while this one waited for its turn to write.
-            for number, statements in enumerate(_MIGRATIONS[self._version() :], self._version() + 1):
-                for statement in statements:
-                    self._database.execute(statement)
-                self._database.execute(f"PRAGMA user_version = {number}")
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._failing():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # some failures have rolled back by themselves
-                    self._database.execute("ROLLBACK")
-                raise
-
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            with self._lock, storing(self.path):
-                yield
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"the conversations in {shown(self.path)} cannot be read or written: {error}; make room, check its "
-                "permissions, or point ROLEPLAY_HOME elsewhere; finished turns are kept"
-            ) from error
+        self.database.close()
 
 
-def _turn(row: tuple[int, int | None, Role, str, str | None, str, str | None]) -> StoredTurn:
-    number, parent, role, text, lane, prefixes, stopped = row
-    return StoredTurn(number, parent, role, text, lane, tuple(json.loads(prefixes)), stopped)
+def _turn(row: tuple[object, ...]) -> StoredTurn:
+    number, parent, role, text, lane, prefixes, stopped, beside, taken, origin, drawn, deleted, created = row
+    sent = tuple(json.loads(str(prefixes)))
+    marks = (bool(beside), bool(taken), origin, drawn, bool(deleted), created)
+    return StoredTurn(number, parent, role, text, lane, sent, stopped, *marks)  # type: ignore[arg-type]

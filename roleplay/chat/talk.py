@@ -1,20 +1,28 @@
 """A chat as a screen holds it: one character, the process that answers for it, the conversation at hand."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from roleplay.cards.load import CardFile
 from roleplay.cards.model import TEMPLATE_DEFAULT
+from roleplay.chat.company import Company
+from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.manner import Manner
+from roleplay.chat.pinned import card_of, what_changed
 from roleplay.chat.process import AnswerProcess
-from roleplay.chat.question import Asked, Heard
+from roleplay.chat.question import Asked, Heard, Unanswered
+from roleplay.chat.said import Said
 from roleplay.chat.session import Session, card_sampling
-from roleplay.chat.store import ChatStore
+from roleplay.chat.settings import STRONGEST
+from roleplay.chat.store import ChatStore, Pin
 from roleplay.chat.wire import Opening, Ready
+from roleplay.errors import UsageError
 from roleplay.generation.events import Cancel
-from roleplay.generation.lanes import Lane
+from roleplay.generation.lanes import LANES, Lane
+from roleplay.generation.settings import Sampling
 from roleplay.paths import Home
+from roleplay.text import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,15 @@ class Figures:
     """Tokens of the context that the conversation's lane has taken; `None` before the first question."""
     context: int | None = None
     """Tokens that the base was made for."""
+    left_out: int = 0
+    """Turns at the beginning that the context has no room for any more."""
 
 
 class Talk:
     """One character, opened for talking.
 
-    `load`, `say`, `answer` and `resume` block and belong into a thread; one at a time says or answers.
+    `load`, `say`, `answer`, `go_on`, `aside`, `resume`, `sent` and `weighed` block and belong into a thread; one at a
+    time says or answers.
     """
 
     def __init__(
@@ -47,16 +58,24 @@ class Talk:
         store: ChatStore | None,
         answers: AnswerProcess | None = None,
     ) -> None:
-        self.card, self.manner, self.store = card_file.card, manner, store
+        self.card, self.manner, self.home, self.store = card_file.card, manner, home, store
         path = card_file.path.absolute()
         opening = Opening(
-            path, home.root, manner.base, manner.run, manner.which, manner.trust_remote_code, manner.quant
+            card=path,
+            home=home.root,
+            base=manner.base,
+            run=manner.run,
+            which=manner.which,
+            trust_remote_code=manner.trust_remote_code,
+            quant=manner.quant,
+            device=manner.device,
+            dtype=manner.dtype,
+            compile=manner.compile,
         )
         self.answers = answers or AnswerProcess(opening)
-        self.sampling = card_sampling(self.card, dict(manner.sampling))
-        self.comparing = False
-        """Whether the untouched base answers beside the character."""
+        self.company = Company(self.answers, self.card, manner.remotes)
         self.figures = Figures()
+        self._before: Pin | None = None
         self._cancel = Cancel()
         self._replying = threading.Lock()
         self._prefixes = tuple(self.card.prefixes)
@@ -68,10 +87,69 @@ class Talk:
         return self.answers.ready is not None and self.answers.ready.adapter is not None
 
     @property
+    def changed(self) -> tuple[str, ...]:
+        """What is different from when the conversation at hand was held the last time, each as a sentence."""
+        keeper = self.session.keeper
+        return what_changed(self._before, self.card, keeper.base, keeper.adapter)
+
+    @property
+    def lane_choices(self) -> list[Lane]:
+        """Every lane there is: what the base can do, with the adapter or without, then other models."""
+        local = [lane for lane in LANES.values() if self.has_adapter or not lane.adapter]
+        return [*local, *self.company.lanes]
+
+    @property
     def lanes(self) -> list[Lane]:
-        """Who answers: the character first, or the base where it has no adapter; then the base, if wanted."""
-        beside = [Lane(adapter=False, prefix=True)] if self.has_adapter and self.comparing else []
-        return [Lane(adapter=self.has_adapter, prefix=True), *beside]
+        """Who answers, the conversation's own lane first."""
+        wanted = [self._lane(name) for name in self.session.settings.lanes or ("persona+prefix",)]
+        return list(dict.fromkeys(lane for lane in wanted if lane is not None)) or [Lane(self.has_adapter, prefix=True)]
+
+    @property
+    def sampling(self) -> Sampling:
+        """How replies are drawn: chat defaults < card < typed < changed in this chat."""
+        return card_sampling(self.card, dict(self.manner.sampling) | dict(self.session.settings.sampling))
+
+    # --- what a person sets; it is remembered by the chat ---
+
+    def show_lanes(self, names: Sequence[str]) -> None:
+        """Let these lanes answer, the first for the conversation. Raises UsageError."""
+        known = {lane.name for lane in (*LANES.values(), *self.company.lanes)}
+        for name in names:
+            if name not in known:
+                raise UsageError(f"there is no lane '{name}'; {did_you_mean(name, known)}")
+        self._set(lanes=tuple(dict.fromkeys(names)))
+
+    def keep_own_history(self, on: bool) -> None:
+        """Let each lane remember its own replies, or all follow the conversation's."""
+        self._set(own_history=on)
+
+    def set_strength(self, strength: float) -> None:
+        """Turn the adapter down or up, from the next reply on; 0 is the base. Raises UsageError."""
+        if not 0 <= strength <= STRONGEST:
+            raise UsageError(f"a strength of {strength:.0%} is out of reach; choose 0 % to {STRONGEST:.0%}")
+        self._set(strength=round(strength, 2))
+
+    def set_sampling(self, name: str, value: float | int | None) -> None:
+        """Change one sampling setting for this chat; `None` goes back to the card's. Raises UsageError."""
+        from roleplay.chat.sampled import check_sampling
+
+        others = {key: old for key, old in self.session.settings.sampling.items() if key != name}
+        self._set(sampling=others if value is None else others | {name: check_sampling(name, value)})
+
+    def choose_adapter(self, label: str) -> None:
+        """Let another adapter of the character answer, as `adapters` names it; empty for the one that was opened."""
+        self._set(adapter=label)
+
+    def use_new_card(self) -> None:
+        """Go on with the card as it is now."""
+        session = self.session
+        session.pinned, session.prefixes = None, self._prefixes
+        session.active = [name for name in session.active if name in {prefix.id for prefix in self._prefixes}]
+        session.keeper.pin = None
+        session.save_quietly()
+        self._before = None
+
+    # --- loading, talking ---
 
     def load(self) -> Ready | None:
         """Load base and adapter, unless that is done. Raises RoleplayError."""
@@ -81,16 +159,22 @@ class Talk:
         return ready
 
     def new_chat(self) -> None:
-        """Begin a new conversation; a reply under way is stopped, and kept where it belongs."""
+        """Begin a new conversation, held as this one; a reply under way is stopped, and kept where it belongs."""
         self.stop()
+        settings = self.session.settings
         self.session = self._new_session()
+        self.session.settings = settings
+        self._before = None
 
     def resume(self, chat: int) -> None:
-        """Go on in a kept conversation. Raises StorageError or UsageError."""
+        """Go on in a kept conversation, with the card it was begun with. Raises StorageError or UsageError."""
         session = self._new_session()
         self.stop()
         with self._replying:  # the reply under way may belong to this very conversation
             session.resume(chat)
+        self._before = session.keeper.pin
+        session.pinned = card_of(self._before, self.card)
+        self._wear(session)
         self._type_switches(session)
         self.session = session
 
@@ -103,32 +187,74 @@ class Talk:
 
         Nothing comes where `stop` was quicker than loading. Raises RoleplayError.
         """
-        session, cancel = self.session, Cancel()
-        self._cancel = cancel
-        with self._replying:
-            ready = self.answers.load(cancel)
-            if ready is None:
-                return
-            self._learn(ready)
-            lanes, sent = self.lanes, 0
-            for heard in session.answer(lanes, self.sampling, cancel):
-                if heard.lane == lanes[0]:
-                    sent = len(heard.ids) if isinstance(heard, Asked) else sent
-                    self._measure(sent, heard)
-                yield heard
+        session = self.session
+        yield from self._heard(lambda cancel: session.answer(self.lanes, self.sampling, cancel, about=self._about()))
 
-    def stop(self) -> None:
-        """Stop the reply that is under way."""
-        self._cancel.stop()
+    def go_on(self) -> Iterator[Heard]:
+        """Stream the rest of the last reply, which was cut. Raises RoleplayError."""
+        session = self.session
+        yield from self._heard(lambda cancel: session.go_on(self.sampling, cancel))
+
+    def aside(self, labels: Sequence[str]) -> Iterator[Heard]:
+        """Stream what each of these adapters says to the person's last turn; the conversation stays as it is.
+
+        Raises RoleplayError.
+        """
+        session = self.session
+        lanes = [Lane(adapter=True, prefix=self.lanes[0].prefix, which=label) for label in labels]
+        yield from self._heard(lambda cancel: session.aside(lanes, self.sampling, cancel, about=self._about()))
+
+    def stop(self, lane: Lane | None = None) -> None:
+        """Stop the reply that is under way, or what one lane says of it."""
+        self._cancel.stop(lane)
 
     def close(self) -> None:
         """Stop, and let the model go."""
         self.stop()
         self.answers.close()
 
+    # --- looking things up ---
+
+    def sent(self) -> list[Sent]:
+        """What each lane of the base was sent for the last reply, or would be sent now. Raises RoleplayError."""
+        session = self.session
+        user = next((said for said in reversed(session.line) if said.role == "user"), None)
+        if user is None:
+            raise UsageError("nothing was said yet, so nothing was sent")
+        question = session.question(user, [lane for lane in self.lanes if not lane.model], self.sampling)
+        return [found for found in self.answers.look(LookUp(question)) if isinstance(found, Sent)]
+
+    def weighed(self, reply: Said) -> Weighed:
+        """How likely each token of a reply was with the adapter, and without. Raises RoleplayError."""
+        lane = LANES.get(reply.lane or "", self.lanes[0])
+        if reply.parent is None or not self.has_adapter:
+            raise UsageError("only what an adapter could have answered can be weighed")
+        session = self.session
+        question = session.question(reply.parent, [replace(lane, adapter=True)], self.sampling)
+        question = replace(question, asks=(replace(question.asks[0], prefixes=reply.prefixes),))
+        found = self.answers.look(Weigh(question, reply.text))
+        return next(weighed for weighed in found if isinstance(weighed, Weighed))
+
+    # --- steps that several of the above take ---
+
+    def _heard(self, hear: Callable[[Cancel], Iterator[Heard]]) -> Iterator[Heard]:
+        cancel = self._cancel = Cancel()
+        with self._replying:
+            ready = self.answers.load(cancel)
+            if ready is None:
+                return
+            self._learn(ready)
+            sent = 0
+            for heard in hear(cancel):
+                if heard.lane == self.lanes[0]:
+                    sent = len(heard.ids) if isinstance(heard, Asked) else sent
+                    self._measure(sent, heard)
+                yield heard
+
     def _new_session(self) -> Session:
-        session = Session(self.card, self._prefixes, self.answers, self.store, greet=self.manner.greet)
+        session = Session(self.card, self._prefixes, self.company, self.store, greet=self.manner.greet)
         self._type_switches(session)
+        self._tell_keeper(session)
         return session
 
     def _type_switches(self, session: Session) -> None:
@@ -139,13 +265,39 @@ class Talk:
         """The base is known: so is whether its template has a system prompt of its own, which is one more switch."""
         if self._prefixes != ready.prefixes:
             self._prefixes = ready.prefixes
-            self.session.prefixes = ready.prefixes
+            self._wear(self.session)
             self.session.switch({name: on for name, on in self.manner.switches if name == TEMPLATE_DEFAULT})
         self.figures = replace(self.figures, base=ready.base, adapter=ready.adapter, context=ready.context)
+        self._tell_keeper(self.session)
+
+    def _wear(self, session: Session) -> None:
+        """The switches of the card that the chat was begun with, behind the template's own."""
+        own = tuple(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT)
+        session.prefixes = (*own, *session.pinned.prefixes) if session.pinned is not None else self._prefixes
+
+    def _tell_keeper(self, session: Session) -> None:
+        if self.answers.ready is not None:
+            session.keeper.base, session.keeper.adapter = self.answers.ready.identity, self.answers.ready.adapter
+
+    def _lane(self, name: str) -> Lane | None:
+        """The lane called so; without an adapter the base takes the character's place."""
+        lane = LANES.get(name) or next((lane for lane in self.company.lanes if lane.name == name), None)
+        if lane is None or self.has_adapter or lane.model:
+            return lane
+        return replace(lane, adapter=False)
+
+    def _about(self) -> dict[str, str]:
+        ready = self.answers.ready
+        adapter = self.session.settings.adapter or (ready.adapter if ready is not None else None) or ""
+        return {"base": ready.identity if ready is not None else "", "adapter": adapter}
+
+    def _set(self, **values: object) -> None:
+        self.session.settings = self.session.settings.changed(**values)
+        self.session.save_quietly()
 
     def _measure(self, sent: int, heard: Heard) -> None:
         if isinstance(heard, Asked):
-            self.figures = replace(self.figures, used=sent, tokens_per_second=None)
-        elif heard.seconds > 0:
+            self.figures = replace(self.figures, used=sent, tokens_per_second=None, left_out=heard.start)
+        elif not isinstance(heard, Unanswered) and heard.seconds > 0:
             speed = heard.tokens / heard.seconds
             self.figures = replace(self.figures, used=sent + heard.tokens, tokens_per_second=speed)

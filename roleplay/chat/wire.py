@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from roleplay.cards.model import Prefix
+from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.question import Asked, Question
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import Lane
@@ -32,6 +33,12 @@ class Opening:
     """Whether the base's own code may run."""
     quant: str | None = None
     """How the base is kept in memory, `none`, `int8` or `nf4`; `None` keeps it as the adapter's run did."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    dtype: str | None = None
+    """Precision of the weights; `None` is the device's."""
+    compile: bool = False
+    """Whether generation is compiled, with a static cache."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Ready:
 
     base: str
     """Name of the base."""
+    identity: str
+    """The base with its revision, or the beginning of its weights' fingerprint."""
     context: int
     """Tokens the base was made for."""
     adapter: str | None
@@ -72,7 +81,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Answered:
-    """Every lane of the question has finished."""
+    """All that was asked for has been told."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +94,23 @@ class Failed:
     """Its message."""
 
 
-Message = Opening | Question | Stop | Stage | Ready | Asked | Piece | Finished | Answered | Failed
+Request = Question | LookUp | Weigh
+"""What the process is asked, one after the other; each is answered by messages, then Answered or Failed."""
+Told = Asked | Piece | Finished | Sent | Weighed
+"""What it tells in between."""
+Message = Opening | Question | LookUp | Weigh | Stop | Stage | Ready | Told | Answered | Failed
 _TYPES = {kind.__name__: kind for kind in Message.__args__}
 
 
 def encode(message: Message) -> bytes:
     """One line."""
     kind = type(message).__name__
-    return json.dumps({kind: _adapter(kind).dump_python(message, mode="json")}).encode() + b"\n"
+    return (
+        json.dumps(
+            {kind: _adapter(kind).dump_python(message, mode="json", by_alias=True, exclude_defaults=True)}
+        ).encode()
+        + b"\n"
+    )
 
 
 def decode(line: bytes) -> Message:

@@ -10,14 +10,18 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
-from roleplay.chat.question import Answers, Question
-from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Stage, Stop, decode, encode
+from roleplay.chat.inspection import LookUp, Weigh
+from roleplay.chat.question import Question
+from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Request, Stage, Stop, Told, decode, encode
 from roleplay.errors import BaseModelError, RoleplayError
 from roleplay.generation.events import Cancel
 from roleplay.text import one_line
+
+if TYPE_CHECKING:
+    from roleplay.chat.open import Opened
 
 _HEAVY = ("torch", "transformers", "peft")
 """Seconds each; imported one by one so that the person sees what is going on."""
@@ -31,7 +35,7 @@ class Inbox:
 
     def __init__(self, source: BinaryIO) -> None:
         self.source = source
-        self.questions: queue.Queue[Question] = queue.Queue()
+        self.requests: queue.Queue[Request] = queue.Queue()
         self.cancel = Cancel()
 
     def read(self) -> None:
@@ -41,10 +45,10 @@ class Inbox:
                 message = decode(line)
                 if isinstance(message, Stop):
                     self.cancel.stop(message.lane)
-                elif isinstance(message, Question):
+                elif isinstance(message, Question | LookUp | Weigh):
                     # A stop that came for the reply before does not hold for this one.
                     self.cancel = Cancel()
-                    self.questions.put(message)
+                    self.requests.put(message)
         os._exit(0)
 
 
@@ -71,22 +75,30 @@ def main() -> None:
         for name in _HEAVY:
             tell(f"importing {name}")
             importlib.import_module(name)
-        answers, ready = _open(opening, tell)
+        opened, ready = _open(opening, tell)
     except Exception as error:  # told to the person, in the chat
         send(_failure(error))
         os._exit(1)  # an orderly end would abort: the thread that reads holds the input
     send(ready)
     while True:
-        question = inbox.questions.get()
+        request = inbox.requests.get()
         try:
-            for heard in answers.answer(question, inbox.cancel):
-                send(heard)
+            for told in _told(opened, request, inbox.cancel):
+                send(told)
             send(Answered())
         except Exception as error:  # told to the person, in the chat
             send(_failure(error))
 
 
-def _open(opening: Opening, tell: Callable[[str], None]) -> tuple[Answers, Ready]:
+def _told(opened: "Opened", request: Request, cancel: Cancel) -> Iterator[Told]:
+    if isinstance(request, Question):
+        return opened.answer(request, cancel)  # type: ignore[return-value]  # one base has no lane that fails alone
+    if isinstance(request, LookUp):
+        return opened.look_up(request)
+    return iter([opened.weigh(request)])
+
+
+def _open(opening: Opening, tell: Callable[[str], None]) -> "tuple[Opened, Ready]":
     from roleplay.cards.load import load_card
     from roleplay.chat.open import open_character
     from roleplay.paths import Home
@@ -99,10 +111,16 @@ def _open(opening: Opening, tell: Callable[[str], None]) -> tuple[Answers, Ready
         which=opening.which,
         trust_remote_code=opening.trust_remote_code,
         quant=opening.quant,
+        device=opening.device,
+        dtype=opening.dtype,
+        compile=opening.compile,
         tell=tell,
     )
     base = opened.engine.base
-    return opened, Ready(base.identity.name, base.context, opened.adapter, opened.notice, opened.voice.prefixes)
+    name = base.identity.name
+    exactly = base.identity.revision or (base.identity.weights or "")[:12]
+    identity = f"{name}@{exactly}" if exactly else name
+    return opened, Ready(name, identity, base.context, opened.adapter, opened.notice, opened.voice.prefixes)
 
 
 def _failure(error: Exception) -> Failed:

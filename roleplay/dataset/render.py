@@ -31,6 +31,10 @@ class Renderer:
         """Ids of an answer as it is trained: what is said, then the end of the turn."""
         return list(self._answer(text))
 
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of a text that stands for itself: part of an answer, or a turn to be counted."""
+        return list(self._ids(self.plain(text)))
+
     # Planning, rendering and the gate each ask for the same few prompts, one dialogue at a time.
 
     @functools.cached_property

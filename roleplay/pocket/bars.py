@@ -90,7 +90,7 @@ def measure(card_file: CardFile, last: Opened, best: Opened) -> Bars:
 def asked(unit: Unit) -> list[Prompt]:
     """Every answer of a unit that a person's turn comes before: (history, answer)."""
     turns = unit.dialogue.turns
-    return [(turns[unit.start : i], turns[i].text) for i in unit.answers if i > 0 and turns[i - 1].role == "user"]
+    return [(unit.history(i), turns[i].text) for i in unit.answers if i > 0 and turns[i - 1].role == "user"]
 
 
 def training_prompts(corpus: Corpus) -> list[Prompt]:
@@ -118,8 +118,8 @@ def recited(last: Opened, prompts: Sequence[Prompt], card_file: CardFile) -> dic
 def reply(opened: Opened, turns: tuple[Turn, ...], lanes: Sequence[Lane]) -> list[Finished]:
     """Greedy replies of `lanes`, sent what a new chat would send."""
     active = tuple(default_prefixes(opened.voice.prefixes))
-    asks = tuple(Ask(lane, active if lane.prefix else (), 0) for lane in lanes)
-    question = Question(turns, asks, Sampling(temperature=0, max_new_tokens=LONGEST))
+    asks = tuple(Ask(lane, active if lane.prefix else (), 0, turns) for lane in lanes)
+    question = Question(asks, Sampling(temperature=0, max_new_tokens=LONGEST))
     return [event for event in opened.answer(question) if isinstance(event, Finished)]
 
 

@@ -56,7 +56,11 @@ def main(scene: str) -> None:
     default = (Prefix(id="template-default", text="Be helpful.", default=False),) if scene == "template" else ()
     adapter = None if scene == "bare" else "mira/run@3"
     evil = EVIL if scene == "evil" else ""
-    send(Ready(f"base{evil}", 512, adapter and f"{adapter}{evil}", f"note{evil}", (*default, *PREFIXES)))
+    send(
+        Ready(
+            f"base{evil}", f"base@v1{evil}", 512, adapter and f"{adapter}{evil}", f"note{evil}", (*default, *PREFIXES)
+        )
+    )
     for number, line in enumerate(source):
         question = decode(line)
         if isinstance(question, Question):

@@ -21,7 +21,8 @@ from roleplay.text import clean
 from tests.chat.scripted_worker import EVIL, scripted
 
 PERSONA, BASE = LANES["persona+prefix"], LANES["base"]
-QUESTION = Question((Turn("user", "Hi"),), (Ask(PERSONA, ("who",), 0), Ask(BASE, (), 0)), Sampling())
+HI = (Turn("user", "Hi"),)
+QUESTION = Question((Ask(PERSONA, ("who",), 0, HI), Ask(BASE, (), 0, HI)), Sampling())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A file of the first version becomes one of the second, whole or not at all."""
+"""A file of the first version becomes one of the newest, whole or not at all."""
 
 import shutil
 import sqlite3
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roleplay.chat.database import MIGRATIONS
 from roleplay.chat.session import Session
 from roleplay.chat.store import ChatStore
 from roleplay.errors import StorageError
@@ -34,6 +35,8 @@ INSERT INTO turns VALUES
     (5, 1, 3, 'assistant', 'Hello.', 'persona+prefix', '["late"]', 'length', 1700000302.0);
 """
 """As the first version wrote it: three chats, the last of them empty, turns of the others in turn."""
+KEPT = "SELECT id, chat, parent, role, text, lane, prefixes, stopped, created FROM turns ORDER BY id"
+"""What the first version knows of a turn."""
 OLD_CHATS = [(1, "mira", 1, "Hi"), (2, "yui", 1, "在吗")]
 
 
@@ -59,7 +62,7 @@ def rows(path: Path, *queries: str) -> list[list[tuple[object, ...]]]:
 
 
 def test_an_old_file_keeps_every_turn_and_learns_its_heads(old: Path) -> None:
-    before = rows(old, "SELECT * FROM turns ORDER BY id", "SELECT id, character, created FROM chats ORDER BY id")
+    before = rows(old, KEPT, "SELECT id, character, created FROM chats ORDER BY id")
     store = ChatStore(old)
 
     assert listed(store) == OLD_CHATS
@@ -67,10 +70,8 @@ def test_an_old_file_keeps_every_turn_and_learns_its_heads(old: Path) -> None:
     assert stored(store, 1) == [("Soup's on.", None), ("Hi", None), ("Hello.", "length")]
     assert stored(store, 2) == [("在吗", None), ("嗯", "end")]
     store.close()
-    assert (
-        rows(old, "SELECT * FROM turns ORDER BY id", "SELECT id, character, created FROM chats ORDER BY id") == before
-    )
-    assert rows(old, "PRAGMA user_version", "PRAGMA foreign_key_check") == [[(2,)], []]
+    assert rows(old, KEPT, "SELECT id, character, created FROM chats ORDER BY id") == before
+    assert rows(old, "PRAGMA user_version", "PRAGMA foreign_key_check") == [[(len(MIGRATIONS),)], []]
 
 
 def test_an_old_conversation_can_be_resumed(old: Path) -> None:
@@ -141,7 +142,10 @@ def test_processes_that_open_an_old_file_at_once_migrate_it_once(old: Path) -> N
 
     assert [child.communicate(timeout=60) for child in children] == [("2\n", "")] * 4
     assert [child.returncode for child in children] == [0] * 4
-    assert rows(old, "PRAGMA user_version", "SELECT head FROM chats ORDER BY id") == [[(2,)], [(5,), (4,), (None,)]]
+    assert rows(old, "PRAGMA user_version", "SELECT head FROM chats ORDER BY id") == [
+        [(len(MIGRATIONS),)],
+        [(5,), (4,), (None,)],
+    ]
 
 
 def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +155,7 @@ def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, monkeyp
     before = rows(old, *tables)
 
     with monkeypatch.context() as patch:
-        patch.setattr("roleplay.chat.store._MIGRATIONS", ((), steps))
+        patch.setattr("roleplay.chat.database.MIGRATIONS", ((), steps))
         with pytest.raises(StorageError, match="no such table: nowhere; make room"):
             ChatStore(old)
 

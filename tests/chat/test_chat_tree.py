@@ -119,7 +119,7 @@ def test_a_turn_whose_head_cannot_be_moved_is_not_kept_either(store: ChatStore) 
     """Turn and head change together or not at all."""
     chat = store.new_chat("yui")
     said = store.add(chat, None, "user", "Hi")
-    store._database.execute(
+    store.database._connection.execute(
         "CREATE TRIGGER refuse BEFORE UPDATE OF head ON chats BEGIN SELECT RAISE(FAIL, 'no room'); END"
     )
 

@@ -18,7 +18,7 @@ from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
 from tests.chat.scripted_worker import scripted
 
-QUESTION = Question((Turn("user", "Hi"),), (Ask(LANES["base"], (), 0),), Sampling())
+QUESTION = Question((Ask(LANES["base"], (), 0, (Turn("user", "Hi"),)),), Sampling())
 
 
 @pytest.fixture

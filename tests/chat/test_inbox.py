@@ -15,7 +15,7 @@ from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
 
 BASE, PERSONA = LANES["base"], LANES["persona"]
-QUESTION = Question((Turn("user", "Hi"),), (Ask(BASE, (), 0),), Sampling())
+QUESTION = Question((Ask(BASE, (), 0, (Turn("user", "Hi"),)),), Sampling())
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_a_stop_holds_for_the_question_before_it(ended: list[int]) -> None:
 
 
 def test_a_stop_does_not_hold_for_the_next_question(ended: list[int]) -> None:
-    inbox = read(QUESTION, Stop(None), Stop(BASE), replace(QUESTION, turns=()))
+    inbox = read(QUESTION, Stop(None), Stop(BASE), replace(QUESTION, asks=()))
     assert not inbox.cancel.holds(BASE)
-    assert [inbox.questions.get_nowait().turns for _ in range(2)] == [QUESTION.turns, ()]
+    assert [inbox.requests.get_nowait().asks for _ in range(2)] == [QUESTION.asks, ()]
 
 
 def test_the_process_ends_with_its_input(ended: list[int]) -> None:

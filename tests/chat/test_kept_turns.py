@@ -73,7 +73,7 @@ def test_what_cannot_be_kept_is_told_at_the_end_and_kept_later_in_order(home: Ho
     session = begin(Scripted("one", "two", "three"), store)
     session.say("Hi")
     hear(session)
-    store._database.execute("PRAGMA query_only = ON")
+    store.database._connection.execute("PRAGMA query_only = ON")
 
     session.say("And?")
     heard: list[Heard] = []
@@ -85,7 +85,7 @@ def test_what_cannot_be_kept_is_told_at_the_end_and_kept_later_in_order(home: Ho
     assert [event.text for event in heard if isinstance(event, Finished)] == ["two", "TWO"]
     assert shown(session) == ["Hi", "one", "And?", "three"]
     assert [text for text, _ in stored(store)] == ["Hi", "one"]
-    store._database.execute("PRAGMA query_only = OFF")
+    store.database._connection.execute("PRAGMA query_only = OFF")
     session.save()
     assert stored(store) == [("Hi", None), ("one", "end"), ("And?", None), ("three", "end")]
     assert {turn.text for turn in store.replies_to(store.path_to(store.head(1))[2].id)} == {"TWO", "three"}

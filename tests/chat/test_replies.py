@@ -38,7 +38,7 @@ def test_a_half_reply_is_kept_where_the_model_fails_midway(store: ChatStore) -> 
         hear(session, BESIDE)
 
     assert [(said.text, said.stopped) for said in session.line] == [("Hi", None), ("Well, I", "cut")]
-    assert [(said.text, said.stopped) for said in session.beside[0]] == [("WELL, I", "cut")]
+    assert [(said.text, said.stopped) for said in session.beside(session.line[0])] == [("WELL, I", "cut")]
     assert stored(store) == [("Hi", None), ("Well, I", "cut")]
     assert {(turn.text, turn.stopped) for turn in store.replies_to(1)} == {("Well, I", "cut"), ("WELL, I", "cut")}
 
@@ -94,7 +94,9 @@ def test_a_redraw_is_a_sibling_with_another_seed_and_the_chats_new_head(store: C
     assert stored(store) == [("Hi", None), ("three", "end")]
     questions = session.answers.questions
     assert len({question.sampling.seed for question in questions}) == 3
-    assert [question.turns for question in questions] == [(Turn("user", "Hi"),)] * 3, "a redraw does not see the former"
+    assert [question.asks[0].turns for question in questions] == [(Turn("user", "Hi"),)] * 3, (
+        "a redraw does not see the former"
+    )
 
 
 def test_the_next_turn_follows_the_redraw(store: ChatStore) -> None:
@@ -160,7 +162,7 @@ def test_turns_without_a_reply_are_sent_as_one_with_the_next() -> None:
         Turn("user", "Hi\n\nAre you there?\n\nHello?"),
         Turn("assistant", "Yes."),
     )
-    assert session.answers.questions[-1].turns == session.history[:2]
+    assert session.answers.questions[-1].asks[0].turns == session.history[:2]
     assert shown(session) == ["Soup's on.", "Hi", "Are you there?", "Hello?", "Yes."]
 
 
@@ -176,8 +178,8 @@ def test_what_follows_a_turn_that_fills_the_context_stands_alone(store: ChatStor
     session.say("Well?")
     hear(session)
 
-    assert [turn.text for turn in session.answers.questions[2].turns] == ["Hi", "one", "And?"]
-    assert [turn.text for turn in session.answers.questions[3].turns] == ["Hi", "one", "And?", "two", "Well?"]
+    assert [turn.text for turn in session.answers.questions[2].asks[0].turns] == ["Hi", "one", "And?"]
+    assert [turn.text for turn in session.answers.questions[3].asks[0].turns] == ["Hi", "one", "And?", "two", "Well?"]
     assert [text for text, _ in stored(store)] == ["Hi", "one", "long " * 8 + "long", "And?", "two", "Well?", "three"]
 
 
@@ -206,7 +208,7 @@ def test_comparisons_are_redrawn_with_the_reply(store: ChatStore) -> None:
     hear(session, BESIDE)
 
     assert shown(session) == ["Hi", "two"]
-    assert [said.text for said in session.beside[0]] == ["TWO"]
+    assert [said.text for said in session.beside(session.line[0])] == ["TWO"]
     assert {turn.text for turn in store.replies_to(1)} == {"one", "ONE", "two", "TWO"}
     assert stored(store) == [("Hi", None), ("two", "end")]
 
@@ -218,7 +220,7 @@ def test_comparisons_stay_where_the_redraw_brings_no_word(store: ChatStore) -> N
     with pytest.raises(BaseModelError):
         hear(session, BESIDE)
 
-    assert [said.text for said in session.beside[0]] == ["ONE"]
+    assert [said.text for said in session.beside(session.line[0])] == ["ONE"]
 
 
 def test_exchanges_show_each_turn_with_its_replies() -> None:
@@ -228,8 +230,8 @@ def test_exchanges_show_each_turn_with_its_replies() -> None:
     session.say("And?")
     hear(session)
 
-    texts = [[said and said.text for said in (ex.user, ex.reply, ex.beside)] for ex in session.exchanges]
-    assert texts == [[None, "Soup's on.", None], ["Hi", "one", "ONE"], ["And?", None, None]]
+    texts = [[said and said.text for said in (ex.user, ex.reply, *ex.beside)] for ex in session.exchanges]
+    assert texts == [[None, "Soup's on."], ["Hi", "one", "ONE"], ["And?", None]]
 
 
 def test_what_the_person_says_is_cleaned(store: ChatStore) -> None:

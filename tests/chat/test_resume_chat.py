@@ -33,7 +33,7 @@ def test_path_and_comparisons_come_back(store: ChatStore) -> None:
 
     assert again.line == session.line
     assert again.exchanges == session.exchanges
-    assert [[said.text for said in again.beside.get(i, ())] for i in range(5)] == [[], ["TWO"], [], [], []]
+    assert [[said.text for said in again.beside(turn)] for turn in again.line] == [[], ["TWO"], [], [], []]
     assert [(said.text, said.stopped) for said in again.line][-1] == ("thr", "cancelled")
     assert again.history == session.history
 
@@ -50,7 +50,7 @@ def test_a_resumed_conversation_goes_on_in_its_own_file_entry(store: ChatStore) 
 
     assert [text for text, _ in stored(store, 1)] == ["Hi", "one", "And?", "two"]
     assert [text for text, _ in stored(store, 2)] == ["Something else"]
-    assert again.answers.questions[0].turns == again.history[:3]
+    assert again.answers.questions[0].asks[0].turns == again.history[:3]
 
 
 def test_the_prefixes_of_the_last_reply_are_on_again(store: ChatStore) -> None:

@@ -8,27 +8,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.cards.model import Prefix
+from roleplay.chat.inspection import LookUp, Sent, SentPart, Weigh, Weighed, WeighedToken
 from roleplay.chat.question import Ask, Asked, Question
 from roleplay.chat.wire import Answered, Failed, Message, Opening, Ready, Stage, Stop, decode, encode
 from roleplay.dialogue import Turn
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
+from tests.chat.scripted import CARD
 
 PERSONA = LANES["persona+prefix"]
+TURNS = (Turn("system", "s"), Turn("user", "在吗\n"), Turn("assistant", "嗯"))
+QUESTION = Question(
+    (Ask(PERSONA, ("who",), 2, TURNS), Ask(Lane(True, False, "run@epoch-3"), (), 0, TURNS[:1], "half")),
+    Sampling(temperature=0, top_k=5, seed=2**63 - 1),
+    0.85,
+    "run@last",
+    CARD,
+)
 MESSAGES: list[Message] = [
     Opening(Path("/c/y\udcff.yaml"), Path("/h")),
     Opening(Path("a.yaml"), Path("/h"), "org/base@v1", "run", "last", True, "nf4"),
-    Question(
-        (Turn("system", "s"), Turn("user", "在吗\n"), Turn("assistant", "嗯")),
-        (Ask(PERSONA, ("who",), 2), Ask(LANES["base"], (), 0)),
-        Sampling(temperature=0, top_k=5, seed=2**63 - 1),
-    ),
+    QUESTION,
+    LookUp(QUESTION),
+    Weigh(QUESTION, "嗯。"),
+    Sent(PERSONA, "<s>在吗", (1, 2), ("<s>", "在吗"), (SentPart("prefix who", 1), SentPart("history", 1)), 2, 510),
+    Weighed((WeighedToken("嗯", -0.5, -7.25), WeighedToken("。", -0.0, -1e-9))),
     Stop(None),
     Stop(PERSONA),
     Stage("importing torch", 0, 5),
-    Ready("base", 512, "mimi/run@3", "", (Prefix(id="who", text="You.", place="last_user", default=False, train=0.5),)),
-    Ready("base", 512, None, "no adapter", ()),
+    Ready(
+        "base",
+        "base@v1",
+        512,
+        "mimi/run@3",
+        "",
+        (Prefix(id="who", text="You.", place="last_user", default=False, train=0.5),),
+    ),
+    Ready("base", "base", 512, None, "no adapter", ()),
     Asked(PERSONA, ("who",), 2, (1, 2, 3)),
     Piece(PERSONA, " \n🐈‍⬛", 1, 0.1),
     Finished(PERSONA, "", 0, "cancelled", 1e-9),
@@ -37,7 +54,8 @@ MESSAGES: list[Message] = [
 ]
 texts = st.text(st.characters(codec=None, exclude_categories=()))
 """Any text at all, halves of surrogate pairs included."""
-lanes = st.builds(Lane, st.booleans(), st.booleans())
+lanes = st.builds(Lane, st.booleans(), st.booleans(), texts, texts)
+turns = st.lists(st.builds(Turn, st.sampled_from(["user", "assistant"]), texts)).map(tuple)
 messages = st.one_of(
     st.builds(Piece, lanes, texts, st.integers(0), st.floats(0, 1e9)),
     st.builds(Finished, lanes, texts, st.integers(0), texts, st.floats(0, 1e9)),
@@ -46,8 +64,7 @@ messages = st.one_of(
     st.builds(Asked, lanes, st.lists(texts).map(tuple), st.integers(0), st.lists(st.integers(0)).map(tuple)),
     st.builds(
         Question,
-        st.lists(st.builds(Turn, st.sampled_from(["user", "assistant"]), texts)).map(tuple),
-        st.lists(st.builds(Ask, lanes, st.lists(texts).map(tuple), st.integers(0))).map(tuple),
+        st.lists(st.builds(Ask, lanes, st.lists(texts).map(tuple), st.integers(0), turns, texts)).map(tuple),
         st.builds(Sampling, temperature=st.floats(0, 5), seed=st.integers(0, 2**63 - 1)),
     ),
 )

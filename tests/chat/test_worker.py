@@ -61,8 +61,9 @@ worker._open = opened
 worker.main()
 """
 """The worker, with libraries inside that print, even what looks like messages."""
-LANES_ASKED = (Ask(LANES["persona+prefix"], ("who",), 0), Ask(LANES["base"], (), 0))
-QUESTION = Question((Turn("user", "Hi"),), LANES_ASKED, Sampling(temperature=0, max_new_tokens=12))
+HI = (Turn("user", "Hi"),)
+LANES_ASKED = (Ask(LANES["persona+prefix"], ("who",), 0, HI), Ask(LANES["base"], (), 0, HI))
+QUESTION = Question(LANES_ASKED, Sampling(temperature=0, max_new_tokens=12))
 ENDLESS = replace(QUESTION, sampling=Sampling(temperature=0.7, max_new_tokens=CONTEXT))
 """Takes seconds where nobody stops it."""
 

@@ -1,0 +1,31 @@
+"""Sampling settings as a person changes them in a chat."""
+
+from pydantic import ValidationError
+
+from roleplay.cards.model import Generation
+from roleplay.errors import UsageError
+from roleplay.text import did_you_mean, one_line
+
+SAMPLING = (*Generation.model_fields, "seed")
+"""Names of the settings."""
+
+
+def check_sampling(name: str, value: object) -> float | int:
+    """`value` as setting `name` takes it. Raises UsageError."""
+    if name not in SAMPLING:
+        raise UsageError(f"there is no setting '{one_line(name)}'; {did_you_mean(name, SAMPLING)}")
+    try:
+        if name == "seed":
+            seed = int(str(value))
+            if not 0 <= seed < 2**63:
+                raise ValueError
+            return seed
+        checked = getattr(Generation.model_validate({name: value}), name)
+    except ValidationError as error:
+        told = error.errors()[0]["msg"]
+        raise UsageError(f"{name} {one_line(str(value))}: {told[:1].lower()}{told[1:]}") from error
+    except ValueError as error:
+        raise UsageError(f"seed {one_line(str(value))}: write a whole number from 0 up") from error
+    if not isinstance(checked, float | int):
+        raise UsageError(f"{name} needs a number")
+    return checked
