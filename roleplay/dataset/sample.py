@@ -34,7 +34,7 @@ def build_sample(voice: Voice, unit: Unit, active: Collection[str], limit: int) 
     ids: list[int] = []
     spans: list[tuple[int, int]] = []
     for i in unit.answers:
-        prompt = voice.prompt_ids(turns[unit.start : i], active)
+        prompt = voice.prompt_ids(unit.history(i), active)
         ids = prompt + voice.answer_ids(turns[i].text)
         spans.append((len(prompt), min(len(ids), limit)))
     characters = sum(len(fill(turns[i].text, voice.card)) for i in unit.answers)
@@ -61,7 +61,7 @@ def check_sample(voice: Voice, unit: Unit, active: Collection[str], sample: Samp
         raise GateError(f"{where}: no token of the answer is trained; report this with the base's name")
     past = 0
     for i, (begin, end) in zip(unit.answers, sample.spans, strict=True):
-        prompt = voice.prompt_ids(unit.dialogue.turns[unit.start : i], active)
+        prompt = voice.prompt_ids(unit.history(i), active)
         if list(sample.ids[:begin]) != prompt:
             same = next((k for k, (a, b) in enumerate(zip(sample.ids, prompt, strict=False)) if a != b), len(prompt))
             trained_text, sent = (one_line(tokenizer.decode(ids[same : same + 12])) for ids in (sample.ids, prompt))

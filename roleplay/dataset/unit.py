@@ -4,11 +4,12 @@ A sample is what chat sends before an answer, plus the answer. Answers share a s
 with everything before it, token for token; templates that rewrite earlier turns give each answer a sequence of its own.
 
 A dialogue longer than the limit is split at turn borders. Each piece begins with earlier turns as untrained context
-(about half a window), so that every answer is trained exactly once and sees what chat would show it:
+(about half a window), so that every answer is trained exactly once and sees what chat would show it; a system turn of
+the dialogue's own leads every piece:
 
-    turns   u a u a u a u a u a
-    unit 1  u A u A u A
-    unit 2          u a u A u A        capitals are trained
+    turns   s u a u a u a u a u a
+    unit 1  s u A u A u A
+    unit 2  s         u a u A u A      capitals are trained
 """
 
 import functools
@@ -33,6 +34,10 @@ class Unit:
     """Indices of the turns that are trained; turns between are context."""
     kind: str
     """Kind of the corpus: `desc`, `dialogue` or `general`."""
+
+    def history(self, answer: int) -> tuple[Turn, ...]:
+        """The turns that are rendered before the turn `answer`."""
+        return history(self.dialogue.turns[:answer], self.start)
 
     @functools.cached_property
     def identity(self) -> str:
@@ -121,7 +126,7 @@ def plan_units(
             continue
         answer = len(voice.answer_ids(turn.text))
         begin = fit_start(voice, turns[:i], start, answer, drawn[0], limit)
-        room = limit - len(voice.prompt_ids(turns[begin:i], drawn[0]))
+        room = limit - len(voice.prompt_ids(history(turns[:i], begin), drawn[0]))
         if room <= 0:
             losses.dropped += 1
             continue
@@ -145,13 +150,23 @@ def fit_start(
     `start` while that fits; else the first later user turn that leaves half the limit free, so that the head of the
     prompt then stays the same for many turns; else the last user turn. Training and chat share this rule.
     """
-    if len(voice.prompt_ids(turns[start:], active)) + reserve <= limit:
+    if len(voice.prompt_ids(history(turns, start), active)) + reserve <= limit:
         return start
-    borders = [i for i in range(start + 1, len(turns)) if turns[i].role == "user"]
+    first = max(start, len(_own_system(turns))) + 1
+    borders = [i for i in range(first, len(turns)) if turns[i].role == "user"]
     for border in borders:
-        if len(voice.prompt_ids(turns[border:], active)) + reserve <= max(limit // 2, reserve + 1):
+        if len(voice.prompt_ids(history(turns, border), active)) + reserve <= max(limit // 2, reserve + 1):
             return border
     return borders[-1] if borders else start
+
+
+def history(turns: Sequence[Turn], start: int) -> tuple[Turn, ...]:
+    """`turns` from `start` on, behind the system turn that the dialogue may begin with."""
+    return (*(_own_system(turns) if start else ()), *turns[start:])
+
+
+def _own_system(turns: Sequence[Turn]) -> Sequence[Turn]:
+    return turns[:1] if turns and turns[0].role == "system" else ()
 
 
 def needs_prefixes(voice: Voice, unit: Unit) -> bool:
@@ -173,7 +188,7 @@ def _extends(
 ) -> bool:
     """Whether the prompt of answer `i` begins with the prompt of answer `before` and that answer, in every variant."""
     for active in variants:
-        head = voice.prompt_ids(turns[start:before], active) + voice.answer_ids(turns[before].text)
-        if voice.prompt_ids(turns[start:i], active)[: len(head)] != head:
+        head = voice.prompt_ids(history(turns[:before], start), active) + voice.answer_ids(turns[before].text)
+        if voice.prompt_ids(history(turns[:i], start), active)[: len(head)] != head:
             return False
     return True

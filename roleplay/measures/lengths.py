@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from roleplay.dataset.corpus import Corpus
-from roleplay.dataset.unit import Voice
+from roleplay.dataset.unit import Voice, history
 from roleplay.dialogue import Dialogue, Turn
 from roleplay.measures.said import Place
 
@@ -80,7 +80,7 @@ def _too_long(voice: Voice, dialogue: Dialogue, active: Sequence[str], limit: in
         if turn.role == "user":
             question = i
         elif turn.role == "assistant":
-            prompt = _prompt(voice, dialogue.turns[question:i], active)
+            prompt = _prompt(voice, history(dialogue.turns[:i], question), active)
             tokens = (prompt or 0) + len(voice.answer_ids(turn.text))
             if prompt is not None and tokens > limit:
                 yield TooLong(Place(dialogue.source, i + 1), tokens, prompt >= limit)

@@ -24,6 +24,11 @@ def talk(*texts: str, first: str = "user") -> Dialogue:
     return Dialogue(tuple(Turn(roles[i % 2], text) for i, text in enumerate(texts)), "talk.yaml:1")  # type: ignore[arg-type]
 
 
+def told(system: str, dialogue: Dialogue) -> Dialogue:
+    """The dialogue behind a system turn of its own."""
+    return Dialogue((Turn("system", system), *dialogue.turns), dialogue.source)
+
+
 def drawn(unit: Unit) -> str:
     """A unit as its module's docstring draws it: turns from its start to its last answer, trained ones capital."""
     signs = ["." * unit.start]
@@ -138,6 +143,33 @@ def test_a_long_dialogue_is_split_with_half_a_window_of_context(chatml: Renderer
     assert losses.cut == sum(len(unit.answers) for unit in units if unit.start)
 
 
+def test_every_piece_of_a_long_dialogue_begins_with_its_own_system_turn(chatml: Renderer, painted: Painter) -> None:
+    voice = voice_of(chatml)
+    dialogue = told("Be brief.", talk("a", "b", "c", "d", "e", "f"))
+    limit = len(voice.prompt_ids(dialogue.turns[:4], ())) + len(voice.answer_ids("d")) - 1
+
+    units, losses = plan(voice, dialogue, limit)
+
+    assert [drawn(unit) for unit in units] == ["suA", "...uA", ".....uA"]
+    assert losses == Losses(cut=2)
+    head = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n"
+    for unit, (asked, answer) in zip(units, ("ab", "cd", "ef"), strict=True):
+        sample = build_sample(voice, unit, (), limit)
+        text = f"{head}{asked}<|im_end|>\n<|im_start|>assistant\n«{answer}<|im_end|>»"
+        assert painted(chatml, sample) == text
+        check_sample(voice, unit, (), sample, limit)
+
+
+def test_a_system_turn_that_leaves_no_room_for_the_first_question_is_not_parted_from_it(chatml: Renderer) -> None:
+    voice = voice_of(chatml)
+    dialogue = told("Be brief. " * 5, talk("a", "b"))
+    limit = len(voice.prompt_ids(dialogue.turns[:2], ()))
+
+    assert fit_start(voice, dialogue.turns[:2], 0, reserve=10, active=(), limit=limit) == 0
+    assert plan(voice, dialogue, limit) == ([], Losses(dropped=1))
+    assert plan(voice, dialogue, limit + 1)[1] == Losses(cut=1, end_lost=1)
+
+
 def test_the_head_of_a_piece_stays_while_answers_fit(chatml: Renderer) -> None:
     voice = voice_of(chatml)
     dialogue = talk(*(f"turn {i:02d}" for i in range(40)))
@@ -239,13 +271,20 @@ def test_a_unit_is_named_by_its_dialogue_and_place() -> None:
 LENGTHS = st.lists(st.integers(1, 60), min_size=2, max_size=14)
 
 
-@given(lengths=LENGTHS, limit=st.integers(8, 160), opens=st.booleans(), prefix=st.sampled_from(["system", "last_user"]))
+@given(
+    lengths=LENGTHS,
+    limit=st.integers(8, 160),
+    opens=st.booleans(),
+    system=st.booleans(),
+    prefix=st.sampled_from(["system", "last_user"]),
+)
 def test_every_answer_is_trained_once_or_counted_as_dropped(
-    chatml: Renderer, lengths: list[int], limit: int, opens: bool, prefix: str
+    chatml: Renderer, lengths: list[int], limit: int, opens: bool, system: bool, prefix: str
 ) -> None:
     voice = voice_of(chatml, {"id": "who", "text": "You are Mimi.", "place": prefix})
     dialogue = talk(*("x" * length for length in lengths), first="assistant" if opens else "user")
-    variants = (("who",), ())
+    dialogue = told("Be brief.", dialogue) if system else dialogue
+    variants = ((),) if system else (("who",), ())
 
     units, losses = plan(voice, dialogue, limit, variants)
 
@@ -262,5 +301,5 @@ def test_every_answer_is_trained_once_or_counted_as_dropped(
             sample = build_sample(voice, unit, active, limit)
             assert len(sample.ids) <= limit
             check_sample(voice, unit, active, sample, limit)
-            lost += active == ("who",) and sample.ids[-1] != chatml.traits.end_of_turn_id
+            lost += active == variants[0] and sample.ids[-1] != chatml.traits.end_of_turn_id
     assert lost == losses.end_lost

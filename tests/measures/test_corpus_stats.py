@@ -26,12 +26,15 @@ def talk(*texts: str, at: int = 1, opens: bool = False) -> Dialogue:
 LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=2, max_size=9), min_size=1, max_size=4)
 
 
-@given(LENGTHS, st.integers(30, 160), st.booleans(), st.sampled_from(["dialogue", "general"]))
+@given(LENGTHS, st.integers(30, 160), st.booleans(), st.sampled_from(["dialogue", "general", "general behind system"]))
 def test_what_is_too_long_is_what_the_split_could_not_save(
     corpus_of: Corpora, lengths: list[list[int]], limit: int, opens: bool, kind: str
 ) -> None:
     dialogues = [talk(*("x" * length for length in row), at=at, opens=opens) for at, row in enumerate(lengths, 1)]
-    corpus = corpus_of(dialogues, limit, kind)
+    if kind.endswith("system"):
+        own = Turn("system", "Be brief.")
+        dialogues = [Dialogue((own, *dialogue.turns), dialogue.source) for dialogue in dialogues]
+    corpus = corpus_of(dialogues, limit, kind.split()[0])
 
     stats = measure_corpus(corpus)
 
