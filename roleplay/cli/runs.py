@@ -96,11 +96,11 @@ def remove_runs(
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
     """Remove runs with their adapters and checkpoints; all of them, or, where a name is wrong, none."""
-    import shutil
     import sys
 
     from roleplay.errors import UsageError
-    from roleplay.paths import find_home, shown, storing
+    from roleplay.paths import find_home, shown
+    from roleplay.training.background import remove
     from roleplay.training.run import find_run
 
     home = find_home()
@@ -109,7 +109,5 @@ def remove_runs(
         if not sys.stdin.isatty():
             raise UsageError("removing cannot be undone, and nobody can be asked here; add --yes")
         typer.confirm(f"remove {', '.join(found)} of {name}, adapters included?", abort=True, err=True)
-    for run in found.values():
-        with run.locked(), storing(run.folder):
-            shutil.rmtree(run.folder)
-        emit(shown(run.folder))
+    for removed in remove(home, name, runs):
+        emit(shown(removed.folder))

@@ -84,6 +84,7 @@ def train(
     keep_epochs: str = typer.Option(
         None, "--keep-epochs", parser=_numbers, metavar="N,…", help="Epochs whose adapters are kept, such as 5,20."
     ),
+    samples: int = typer.Option(None, "--samples", help="Held-out prompts answered after each epoch; 0 for none."),
     batching: str = typer.Option(None, "--batching", help="tree or padded."),
     max_tokens_per_pass: int = typer.Option(None, "--max-tokens-per-pass", help="Split steps with more tokens."),
     device: str = typer.Option(None, "--device", help="auto, cpu or cuda."),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from roleplay.paths import write_file
-from roleplay.training.smooth import smooth
+from roleplay.training.curves import curves_of
 
 _INK, _NOISE, _TRAIN, _HELDOUT, _BEST = "#333a44", "#d3dae3", "#8494a8", "#2f6f9f", "#c2543c"
 
@@ -15,20 +15,22 @@ def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> No
     """Write a PNG; nothing is drawn where nothing was logged yet."""
     from matplotlib.figure import Figure
 
-    train = [(entry["step"], entry["loss"]) for entry in metrics if "loss" in entry]
-    heldout = [(entry["step"], entry["eval_loss"]) for entry in metrics if "eval_loss" in entry]
-    if not train and not heldout:
+    curves = curves_of(metrics)
+    if not curves.training and not curves.heldout:
         return
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    if train:
-        steps, losses = zip(*train, strict=True)
-        axes.plot(steps, losses, color=_NOISE, linewidth=1)
-        axes.plot(steps, smooth(losses), color=_TRAIN, linewidth=1.6, label="training, smoothed")
-    if heldout:
-        axes.plot(*zip(*heldout, strict=True), color=_HELDOUT, linewidth=2, marker="o", markersize=3, label="held-out")
-        if tuned := [(step, loss) for step, loss in heldout if step]:
-            step, loss = min(tuned, key=lambda pair: pair[1])
+    if curves.training:
+        axes.plot(curves.training.steps, curves.training.losses, color=_NOISE, linewidth=1)
+        smoothed = curves.smoothed
+        axes.plot(smoothed.steps, smoothed.losses, color=_TRAIN, linewidth=1.6, label="training, smoothed")
+    if curves.heldout:
+        heldout = curves.heldout
+        axes.plot(
+            heldout.steps, heldout.losses, color=_HELDOUT, linewidth=2, marker="o", markersize=3, label="held-out"
+        )
+        if curves.best:
+            step, loss = curves.best
             axes.scatter([step], [loss], s=70, color=_BEST, zorder=3, label=f"best: {loss:.3f} at step {step}")
     axes.set(xlabel="optimizer step", ylabel="loss (nats per trained token)", ylim=(0, None))
     axes.set_title(title, loc="left", color=_INK, fontsize=11)

@@ -4,6 +4,8 @@ runs/yui/2026-05-01-quick/
     run.json          settings with sources, base, card, dataset, environment, decisions; written first
     card.yaml         the card as it was
     metrics.jsonl     one line a log entry
+    train.log         what the process wrote, where it trains in the background
+    samples.jsonl     what the character answered after each epoch
     loss.png          training and held-out loss
     checkpoints/      what --resume goes on from
     adapter/best      lowest held-out loss
@@ -16,6 +18,7 @@ runs/yui/2026-05-01-quick/
 
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -33,6 +36,8 @@ from roleplay.training.processes import process
 from roleplay.training.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PATIENCE = 0.3
+"""Seconds: whoever asks for a run's state holds its lock for a moment."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,11 @@ class Run:
         return self.folder / "metrics.jsonl"
 
     @property
+    def samples(self) -> Path:
+        """JSON lines of what the character answered after each epoch."""
+        return self.folder / "samples.jsonl"
+
+    @property
     def picture(self) -> Path:
         """The loss picture."""
         return self.folder / "loss.png"
@@ -123,6 +133,16 @@ class Run:
     def dialogues(self) -> Path:
         """The dialogues it was trained on, for a run that goes on from it."""
         return self.folder / "dialogues.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the process wrote that trains in the background."""
+        return self.folder / "train.log"
+
+    @property
+    def pid(self) -> Path:
+        """Number of the process that trains; of no meaning once that has ended."""
+        return self.folder / ".pid"
 
     def adapter(self, which: str) -> Path:
         """Folder of the `best`, `last` or `epoch-N` adapter."""
@@ -196,7 +216,7 @@ class Run:
             return
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock", timeout=0)
+            lock = FileLock(self.folder / ".lock", timeout=_PATIENCE)
             try:
                 lock.acquire()
             except Timeout as error:
@@ -205,8 +225,10 @@ class Run:
                     "name with --run"
                 ) from error
         try:
+            write_file(self.pid, str(os.getpid()))
             yield
         finally:
+            self.pid.unlink(missing_ok=True)
             lock.release()
 
 

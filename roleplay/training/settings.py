@@ -95,6 +95,8 @@ class Settings(BaseModel):
     """Held-out losses in a row that may fail to be the lowest before the run ends; `None` never ends it early."""
     keep_epochs: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Epochs after which what was learned is kept as `epoch-N`, beside best and last."""
+    samples: Annotated[int, Field(ge=0, le=64)] | None = None
+    """Held-out prompts answered after each epoch, for a person to read; `None` is 3, as often as that costs little."""
     seed: int = 0
     """Of initial weights, order and prefix draws."""
     batching: Literal["tree", "padded"] = "tree"

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,17 @@ class PersonaTrainer(Trainer):
     def _attend(self) -> None:
         if self.decisions.batching == "tree":
             attend_to_trees(self.model, self.decisions.tree_attention)
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """The model as chat has it: without dropout, attending to rows."""
+        self.model.eval()
+        self.model.set_attn_implementation(self.decisions.attention)
+        try:
+            yield
+        finally:
+            self.model.train()
+            self._attend()
 
     def get_train_dataloader(self) -> Any:
         """Whole optimizer steps in every process: the collator takes the share of each."""
@@ -200,10 +211,8 @@ class PersonaTrainer(Trainer):
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Held-out loss in nats per trained token, exact over all held-out samples; each process scores its share."""
-        self.model.eval()
-        self.model.set_attn_implementation(self.decisions.attention)
         mine = self.heldout[process() :: processes()]
-        with self.compute_loss_context_manager():
+        with self.at_rest(), self.compute_loss_context_manager():
             scores = likelihoods(self.model, mine, self.pad)
         sums = torch.tensor(
             [sum(s.nats for s in scores), float(sum(s.tokens for s in scores))],
@@ -212,8 +221,6 @@ class PersonaTrainer(Trainer):
         )
         nats, tokens = self.accelerator.reduce(sums, reduction="sum").tolist()
         metrics = {"eval_loss": nats / max(1, tokens)}
-        self.model.train()
-        self._attend()
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

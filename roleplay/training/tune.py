@@ -18,6 +18,7 @@ from roleplay.training.picture import draw_losses
 from roleplay.training.prepare import Job, steps_per_epoch
 from roleplay.training.processes import process, wait
 from roleplay.training.run import read_metrics
+from roleplay.training.sampler import Sampler
 from roleplay.training.steer import Interrupt, Milestones, Patience, Rhythm
 from roleplay.training.steps import Step
 from roleplay.training.trainer import PersonaTrainer
@@ -91,6 +92,8 @@ def _make(job: Job, resumed_step: int, report: Reporter) -> tuple[PersonaTrainer
         callbacks=callbacks,
         took=watch.took,
     )
+    if process() == 0:
+        trainer.add_callback(Sampler(job, trainer.at_rest, resumed_step))
     return trainer, interrupt
 
 

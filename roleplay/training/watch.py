@@ -79,11 +79,12 @@ class Watch(TrainerCallback):
         self.tokens += step.tokens
 
     def speed(self) -> dict[str, float]:
-        """Samples and tokens a second so far, as they are logged."""
+        """Samples and tokens a second so far, and steps in all, as they are logged."""
         seconds = time.monotonic() - self.began
         return {
             "samples_per_second": round(self.samples / seconds, 3),
             "tokens_per_second": round(self.tokens / seconds, 1),
+            "steps": self.progress.steps,
         }
 
     def on_train_begin(
