@@ -1,31 +1,27 @@
-"""Words that steer a chat: a message that begins with a slash is one."""
+"""A message that begins with a slash: which word it is, with what stands behind it; and how it may go on."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from roleplay.chat.sampled import SAMPLING
+from roleplay.chat.sampled import check_sampling
+from roleplay.chat.words import CARD, FORMATS, SETTINGS, SHOWN, WORDS, Kind, Word
 from roleplay.errors import UsageError
 from roleplay.text import did_you_mean, one_line
 
 Value = str | int | float | bool | None
-"""What stands behind a word: text, a number, on or off; `None` for the card's own."""
-Kind = Literal[
-    "setting",
-    "value",
-    "shown",
-    "file",
-    "format",
-    "prefix",
-    "switch",
-    "lane",
-    "adapter",
-    "percent",
-    "steps",
-    "new",
-    "text",
-]
-"""What is expected behind a word, and so what completes it."""
+"""Text, a number, on or off; `None` for what the card has."""
+_FORMAT = re.compile(r"\s*--format[= ]\s*(\S+)\s*$")
+_SWITCH = {"on": True, "off": False}
+_FIXED: Mapping[Kind, Sequence[str]] = {
+    "setting": SETTINGS,
+    "value": (CARD,),
+    "shown": SHOWN,
+    "format": tuple(f"--format {name}" for name in FORMATS),
+    "switch": tuple(_SWITCH),
+    "adapter": (CARD,),
+    "new": ("new",),
+}
 
 
 @dataclass(frozen=True)
@@ -35,64 +31,94 @@ class Command:
     word: str
     """One of `WORDS`."""
     values: tuple[Value, ...] = ()
-    """What stands behind it; what may be left out and was, is not there."""
+    """What stands behind it, as far as it was written."""
 
 
-@dataclass(frozen=True)
-class Word:
-    """One of the words."""
+def parse(text: str) -> Command | str:
+    """What is meant by a line that was sent: a command, or the message to say; `//` begins one with a slash.
 
-    usage: str
-    """How it is written."""
-    what: str
-    """What it does."""
-    takes: tuple[Kind, ...] = ()
-    """What stands behind it, in order."""
-    needs: int = 0
-    """How much of it may not be left out."""
-    many: bool = False
-    """Whether the last of it may stand there several times."""
+    Raises UsageError.
+    """
+    if not text.startswith("/"):
+        return text
+    if text.startswith("//"):
+        return text[1:]
+    name, _, rest = text[1:].partition(" ") if " " in text else text[1:].partition("\n")
+    name, rest = name.strip().lower(), rest.strip()
+    if name not in WORDS:
+        raise UsageError(
+            f"there is no word '/{one_line(name)}'; {did_you_mean(name, WORDS)} A message may begin with //"
+        )
+    word = WORDS[name]
+    parts = _split(word, rest)
+    if not word.needs <= len(parts) or (len(parts) > len(word.takes) and not word.many):
+        raise UsageError(f"'{one_line(text)}' is incomplete or too long; write {word.usage}")
+    if name == "set":
+        return Command(name, _setting(*parts))
+    return Command(name, tuple(_read(word, i, part) for i, part in enumerate(parts)))
 
 
-WORDS = {
-    "set": Word("/set NAME VALUE|card", "Change a sampling setting, strength or own_history", ("setting", "value"), 2),
-    "show": Word("/show sent|lens|prefixes|lanes|card|settings", "Look something up", ("shown",), 1),
-    "save": Word("/save [FILE] [--format markdown|jsonl|tavern]", "Write this chat to a file", ("file", "format")),
-    "load": Word("/load FILE", "Take in a chat from a file, as a new one", ("file",), 1),
-    "clear": Word("/clear", "Take all that was said out of this chat"),
-    "undo": Word("/undo", "Take back the last step"),
-    "swipe": Word("/swipe [N]", "N replies further, or back if N is below 0; behind the last a new one", ("steps",)),
-    "regenerate": Word("/regenerate", "Have the last message answered anew"),
-    "continue": Word("/continue", "Go on with a reply that was cut"),
-    "edit": Word("/edit", "Say the last message, or the marked one, otherwise"),
-    "branch": Word("/branch", "Go on from the marked message"),
-    "delete": Word("/delete", "Take out the marked message, or the last, with all that follows"),
-    "take": Word("/take LANE", "Let what that lane said be the reply", ("lane",), 1),
-    "stop": Word("/stop", "Stop the reply"),
-    "prefix": Word("/prefix ID on|off", "Switch a prefix", ("prefix", "switch"), 2),
-    "lane": Word("/lane NAME …", "Let these lanes answer; the first is the conversation", ("lane",), 1, many=True),
-    "strength": Word("/strength PERCENT", "How strong the adapter is: 0 is the base, 100 as it was trained", ("percent",), 1),
-    "adapter": Word("/adapter [LABEL|card]", "Let another adapter answer; without a label list them", ("adapter",)),
-    "card": Word("/card new", "Go on with the card as it is now", ("new",), 1),
-    "find": Word("/find [WORDS]", "Find in all chats", ("text",)),
-    "new": Word("/new", "Begin a new chat; this one is kept"),
-    "help": Word("/help", "What keys and words do"),
-    "bye": Word("/bye", "Leave"),
-}  # fmt: skip
-"""All words, in the order of the help."""
-SHOWN = ("sent", "lens", "prefixes", "lanes", "card", "settings")
-"""What `/show` shows."""
-FORMATS = ("markdown", "jsonl", "tavern")
-"""What `/save` writes."""
-OWN = "card"
-"""The value that goes back to the card's own setting, or to the adapter that was opened."""
-SETTINGS = (*SAMPLING, "strength", "own_history")
-"""What `/set` sets."""
-_FIXED: dict[Kind, Sequence[str]] = {
-    "setting": SETTINGS,
-    "value": (OWN,),
-    "shown": SHOWN,
-    "format": tuple(f"--format {name}" for name in FORMATS),
-    "switch": ("on", "off"),
-    "new": ("new",),
-}
+def complete(text: str, names: Mapping[Kind, Sequence[str]]) -> list[str]:
+    """What a line could go on as, the whole line each; `names` are the chat's own prefixes, lanes, adapters."""
+    if not text.startswith("/") or text.startswith("//") or "\n" in text:
+        return []
+    if " " not in text:
+        return [f"/{name} " if word.takes else f"/{name}" for name, word in WORDS.items() if name.startswith(text[1:])]
+    head, begun = _last_part(text)
+    written = head.split()
+    word, behind = WORDS.get(written[0][1:]), written[1:]
+    if word is None or not word.takes or (len(behind) >= len(word.takes) and not word.many):
+        return []
+    kind = word.takes[min(len(behind), len(word.takes) - 1)]
+    options = [*names.get(kind, ()), *_FIXED.get(kind, ())]
+    if behind == ["own_history"]:
+        options = list(_SWITCH)
+    return [head + option for option in options if option.startswith(begun) and option not in behind]
+
+
+def _last_part(text: str) -> tuple[str, str]:
+    """What is written, and the part that is being written."""
+    found = re.search(r"(--format \S*|\S*)$", text)
+    at = found.start() if found is not None else len(text)
+    return text[:at], text[at:]
+
+
+def _split(word: Word, rest: str) -> list[str]:
+    """What stands behind a word; a file and what is looked for may hold blanks."""
+    if word.takes[:1] == ("text",):
+        return [rest] if rest else []
+    if word.takes[:1] == ("file",):
+        found = _FORMAT.search(" " + rest) if "format" in word.takes else None
+        file = (" " + rest)[: found.start()].strip() if found is not None else rest
+        return [file, found[1]] if found is not None else [file] if file else []
+    return rest.split()
+
+
+def _read(word: Word, at: int, part: str) -> Value:
+    kind = word.takes[min(at, len(word.takes) - 1)]
+    choices: dict[Kind, Sequence[str]] = {"shown": SHOWN, "format": FORMATS, "switch": tuple(_SWITCH), "new": ("new",)}
+    if kind in choices and part not in choices[kind]:
+        raise UsageError(f"'{one_line(part)}' does not go with {word.usage}; {did_you_mean(part, choices[kind])}")
+    if kind == "switch":
+        return _SWITCH[part]
+    if kind == "adapter":
+        return None if part == CARD else part
+    try:
+        if kind == "steps":
+            return int(part)
+        if kind == "percent":
+            return float(part.removesuffix("%")) / 100
+    except ValueError as error:
+        raise UsageError(f"'{one_line(part)}' is no number; write {word.usage}") from error
+    return part
+
+
+def _setting(name: str, value: str) -> tuple[Value, ...]:
+    """A setting with its new value, checked."""
+    if name == "own_history":
+        if value not in _SWITCH:
+            raise UsageError(f"own_history {one_line(value)}: write on or off")
+        return name, _SWITCH[value]
+    if name not in SETTINGS:
+        raise UsageError(f"there is no setting '{one_line(name)}'; {did_you_mean(name, SETTINGS)}")
+    return name, None if value == CARD else check_sampling(name, value)

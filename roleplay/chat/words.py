@@ -1,86 +1,63 @@
-"""Text as words that can be found: folded, and one character each where a script puts no blanks between words."""
+"""The words that steer a chat, and what may stand behind each."""
 
-import re
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-# Scripts that are indexed character by character: kana, Han with its extensions, Hangul. A Han character is a word to
-# FTS5, but so would be a whole sentence of them; the trigram tokenizer would find no word of one or two.
-_SINGLE = (
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0002fa1f"
-)
-# What `unicode61` takes for no word at all: pictures, and Han that came after its tables.
-_STRANGE = "\u2600-\u27bf\U0001f000-\U0001faff\U00030000-\U000323af"
-_WORD = re.compile(f"[{_SINGLE}{_STRANGE}]|[^\\W_{_SINGLE}{_STRANGE}]+")
-_SINGLES, _STRANGES = re.compile(f"[{_SINGLE}{_STRANGE}]"), re.compile(f"[{_STRANGE}]")
-_ACCENTS = re.compile("[\u0300-\u036f]")
-# A quoted phrase, its closing quote perhaps still to be typed, or what stands between blanks.
-_PARTS = re.compile('["“”„]([^"“”„]*)(?:["“”„]|$)|([^\\s"“”„]+)')
+from roleplay.chat.sampled import SAMPLING
+
+Kind = Literal[
+    "setting", "value", "shown", "file", "format", "prefix", "switch", "lane", "adapter", "percent", "steps", "new", "text"
+]  # fmt: skip
+"""What stands behind a word."""
 
 
 @dataclass(frozen=True)
-class Term:
-    """What a text must hold: these words, one after the other."""
+class Word:
+    """A word that steers a chat."""
 
-    words: tuple[str, ...]
-    """Folded."""
-    begins: bool
-    """Whether the last one may be the beginning of a longer word."""
-
-
-def spaced(text: str) -> str:
-    """`text` as the index keeps it: its words, folded, with blanks between."""
-    return " ".join(_indexed(word) for word in _WORD.findall(_folded(text)))
-
-
-def read_query(query: str) -> list[Term]:
-    """What a person wants to find: words that must all occur, quoted ones as a phrase; signs mean nothing."""
-    terms = []
-    for quoted, bare in _PARTS.findall(query):
-        words = tuple(_WORD.findall(_folded(quoted or bare)))
-        if words:
-            terms.append(Term(words, not quoted and _SINGLES.fullmatch(words[-1]) is None))
-    return terms
+    usage: str
+    """How it is written."""
+    what: str
+    """What it does."""
+    takes: tuple[Kind, ...] = ()
+    """What stands behind it, in order."""
+    needs: int = 0
+    """How much of that may not be left out."""
+    many: bool = False
+    """Whether the last of that may stand there several times."""
 
 
-def match_expression(terms: Sequence[Term]) -> str:
-    """The terms as FTS5 reads them (sqlite.org/fts5.html, 3.): quoted, so that no word is an operator."""
-    phrases = ('"' + " ".join(map(_indexed, term.words)) + '"' + ("*" if term.begins else "") for term in terms)
-    return " AND ".join(phrases)
-
-
-def places(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
-    """Where in `text` the terms stand, as (start, end), in order and without overlap."""
-    there = [(match.start(), match.end()) for match in _WORD.finditer(text)]
-    words = [_folded(text[start:end]) for start, end in there]
-    found = []
-    for term in terms:
-        *before, last = term.words
-        for i in range(len(words) - len(before)):
-            end = i + len(before)
-            if words[i:end] == before and (words[end].startswith(last) if term.begins else words[end] == last):
-                found.append((there[i][0], there[end][1]))
-    return _merged(sorted(found))
-
-
-def _merged(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in found:
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _folded(text: str) -> str:
-    """Without case, accents and differences of width."""
-    if text.isascii():
-        return text.lower()
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return unicodedata.normalize("NFC", plain)
-
-
-def _indexed(word: str) -> str:
-    return f"u{ord(word):x}" if _STRANGES.fullmatch(word) else word
+WORDS = {
+    "set": Word("/set NAME VALUE", "Change a setting of this chat; 'card' goes back", ("setting", "value"), 2),
+    "show": Word("/show WHAT", "Look up what was sent, prefixes, lanes, card or settings", ("shown",), 1),
+    "save": Word("/save [FILE] [--format F]", "Write this chat to a file", ("file", "format")),
+    "load": Word("/load FILE", "Take in a chat from a file, as one more", ("file",), 1),
+    "clear": Word("/clear", "Take all that was said out of this chat"),
+    "undo": Word("/undo", "Take back the last step"),
+    "swipe": Word("/swipe [N]", "To the next reply, or N replies on; behind the last draw a new one", ("steps",)),
+    "regenerate": Word("/regenerate", "Have the last message answered anew"),
+    "continue": Word("/continue", "Go on with a reply that was cut"),
+    "edit": Word("/edit", "Say the marked message otherwise, or your last one"),
+    "branch": Word("/branch", "Go on from the marked message"),
+    "delete": Word("/delete", "Take out the marked message, or the last reply, with all that follows"),
+    "take": Word("/take LANE", "Let what this lane said be the reply", ("lane",), 1),
+    "stop": Word("/stop", "Stop the reply; what was said of it is kept"),
+    "prefix": Word("/prefix ID on|off", "Switch a prefix", ("prefix", "switch"), 2),
+    "lane": Word("/lane NAME …", "Let these lanes answer; the first is the conversation", ("lane",), 1, many=True),
+    "strength": Word("/strength PERCENT", "Of the adapter: 0 is the base, 100 as it was trained", ("percent",), 1),
+    "adapter": Word("/adapter [LABEL]", "Let another adapter answer; 'card' goes back", ("adapter",)),
+    "card": Word("/card new", "Go on with the card as it is now", ("new",), 1),
+    "find": Word("/find [WORDS]", "Find in all chats", ("text",)),
+    "new": Word("/new", "Begin anew; this conversation is kept"),
+    "help": Word("/help", "What keys and words do"),
+    "bye": Word("/bye", "Leave; all is kept, unless --no-save"),
+}
+"""By name, in the order of the help."""
+SETTINGS = (*SAMPLING, "own_history")
+"""What `/set` sets: sampling, and whether each lane remembers its own replies."""
+SHOWN = ("sent", "lens", "prefixes", "lanes", "card", "settings")
+"""What `/show` shows."""
+FORMATS = ("markdown", "jsonl", "tavern")
+"""What `/save` writes."""
+CARD = "card"
+"""The value that goes back to what the card has."""
