@@ -1,13 +1,23 @@
-"""Sampling settings as a person changes them in a chat."""
+"""How replies are sampled: what the card wishes, what was typed, what was changed in a chat."""
+
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from roleplay.cards.model import Generation
+from roleplay.cards.model import Card, Generation
 from roleplay.errors import UsageError
+from roleplay.generation.settings import Sampling
 from roleplay.text import did_you_mean, one_line
 
 SAMPLING = (*Generation.model_fields, "seed")
 """Names of the settings."""
+
+
+def card_sampling(card: Card, typed: Mapping[str, float | int | None]) -> Sampling:
+    """Chat defaults < card < typed."""
+    values = {key: value for key, value in card.generation.model_dump().items() if value is not None}
+    values |= {key: value for key, value in typed.items() if value is not None}
+    return Sampling(**values)
 
 
 def check_sampling(name: str, value: object) -> float | int:

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.cards.prompt import default_prefixes, fill, switch
+from roleplay.chat.history import history
 from roleplay.chat.keeping import Keeper
 from roleplay.chat.question import Answers, Ask, Asked, Heard, Question, Unanswered
 from roleplay.chat.said import Exchange, Said
@@ -67,7 +68,7 @@ class Session:
     @property
     def history(self) -> tuple[Turn, ...]:
         """What a model is sent: turns of the person that follow each other are one."""
-        return self._history(None)
+        return history(self.tree, None, self._too_long)
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -287,22 +288,6 @@ class Session:
         self.tree.head = said
         self.save_quietly()
 
-    def _history(self, lane: Lane | None) -> tuple[Turn, ...]:
-        """The conversation; for a lane with a history of its own, with its replies where it gave any."""
-        turns: list[Turn] = []
-        line, fills = self.line, False
-        for said, former in zip(line, [None, *line], strict=False):
-            text = said.text
-            if lane is not None and former is not None and said.role == "assistant":
-                own = next((other for other in self.beside(former) if other.lane == lane.name and other.text), None)
-                text = own.text if own is not None else text
-            if turns and said.role == turns[-1].role == "user":
-                before = turns.pop().text
-                text = text if fills else f"{before}\n\n{text}"
-            turns.append(Turn(said.role, text))
-            fills = said is self._too_long
-        return tuple(turns)
-
     def _question(self, lanes: Sequence[Lane], sampling: Sampling) -> Question:
         asks = tuple(self._ask(lane, own=bool(i) and self.settings.own_history) for i, lane in enumerate(lanes))
         return Question(asks, sampling, self.settings.strength, self.settings.adapter, self.pinned)
@@ -311,7 +296,7 @@ class Session:
         known = {prefix.id for prefix in self.prefixes}  # a resumed chat may have a switch that this base lacks
         active = tuple(name for name in self.active if name in known) if lane.prefix else ()
         key = (active, lane.name if own else "")
-        return Ask(lane, active, self._starts.get(key, 0), self._history(lane if own else None))
+        return Ask(lane, active, self._starts.get(key, 0), history(self.tree, lane if own else None, self._too_long))
 
     def _seeded(self, sampling: Sampling, user: Said, lane: Lane) -> Sampling:
         drawn = sum(other.lane == lane.name for other in self.tree.turns if other.parent is user)
@@ -354,10 +339,3 @@ class Session:
         if self.waiting and former is not None:
             self.tree.head = former
             self.steps.forget()
-
-
-def card_sampling(card: Card, typed: Mapping[str, float | int | None]) -> Sampling:
-    """Chat defaults < card < typed."""
-    values = {key: value for key, value in card.generation.model_dump().items() if value is not None}
-    values |= {key: value for key, value in typed.items() if value is not None}
-    return Sampling(**values)

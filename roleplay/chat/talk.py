@@ -13,7 +13,8 @@ from roleplay.chat.pinned import card_of, what_changed
 from roleplay.chat.process import AnswerProcess
 from roleplay.chat.question import Asked, Heard, Unanswered
 from roleplay.chat.said import Said
-from roleplay.chat.session import Session, card_sampling
+from roleplay.chat.sampled import card_sampling
+from roleplay.chat.session import Session
 from roleplay.chat.settings import STRONGEST
 from roleplay.chat.store import ChatStore, Pin
 from roleplay.chat.wire import Opening, Ready

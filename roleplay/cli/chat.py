@@ -31,6 +31,9 @@ def chat(
     run: str = typer.Option(None, "--run", help="Use the adapter of this run."),
     adapter: str = typer.Option("best", "--adapter", help="best, last, or a kept epoch-N."),
     quant: str = typer.Option(None, "--quant", help="Keep the base in none, int8 or nf4; as trained if left out."),
+    device: str = typer.Option("auto", "--device", help="auto, cpu or cuda."),
+    dtype: str = typer.Option(None, "--dtype", help="float32 or bfloat16; float32 on a CPU if left out."),
+    compiled: bool = typer.Option(False, "--compile", help="Compile generation with a static cache; on CUDA only."),
     seed: int = typer.Option(None, "--seed", help="Same seed, same replies; drawn anew if left out."),
     temperature: float = typer.Option(None, "--temperature", min=0, help="0 always takes the likeliest token."),
     top_p: float = typer.Option(None, "--top-p", min=0.0, max=1, help="Keep the likeliest tokens up to this sum."),
@@ -48,6 +51,10 @@ def chat(
         raise UsageError(f"there is no adapter '{adapter}'; choose best, last, or a kept epoch such as epoch-20")
     if quant not in (None, "none", "int8", "nf4"):
         raise UsageError(f"--quant {quant}: choose none, int8 or nf4")
+    if dtype not in (None, "float32", "bfloat16"):
+        raise UsageError(f"--dtype {dtype}: choose float32 or bfloat16")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {device}: choose auto, cpu or cuda")
     import secrets
 
     from roleplay.chat.manner import Manner
@@ -58,6 +65,9 @@ def chat(
         which=adapter,
         trust_remote_code=trust_remote_code,
         quant=quant,
+        device=device,
+        dtype=dtype,
+        compile=compiled,
         greet=not lines if greet is None else greet,
         sampling=(
             ("temperature", temperature),
@@ -106,7 +116,8 @@ def _answer_lines(
     card_file, chat_id = lobby.begin(name, resume=resume)
     store = lobby.store()
     from roleplay.chat.open import open_character
-    from roleplay.chat.session import Session, card_sampling
+    from roleplay.chat.sampled import card_sampling
+    from roleplay.chat.session import Session
 
     opened = open_character(
         card_file,
@@ -116,6 +127,9 @@ def _answer_lines(
         which=manner.which,
         trust_remote_code=manner.trust_remote_code,
         quant=manner.quant,
+        device=manner.device,
+        dtype=manner.dtype,
+        compile=manner.compile,
     )
     chosen = choose_lanes(opened, asked_lanes)
     session = Session(card_file.card, opened.voice.prefixes, opened, store, greet=manner.greet)

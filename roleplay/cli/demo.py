@@ -55,7 +55,8 @@ def _talk(name: str, summary: dict[str, Any], job: "Job", seed: int) -> None:
     """Five held-out dialogues: the person's first turn, the written answer, and the four lanes'."""
     from roleplay.cards.find import open_card
     from roleplay.chat.open import open_character
-    from roleplay.chat.session import Session, card_sampling
+    from roleplay.chat.sampled import card_sampling
+    from roleplay.chat.session import Session
     from roleplay.generation.lanes import LANES
     from roleplay.paths import find_home
 

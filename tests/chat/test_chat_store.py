@@ -167,7 +167,7 @@ def test_a_file_of_a_newer_version_is_left_alone(home: Home) -> None:
     with sqlite3.connect(home.chats) as database:
         database.execute("PRAGMA user_version = 99")
     before = home.chats.read_bytes()
-    with pytest.raises(StorageError, match="newer roleplay \\(version 99, this one knows \\d+\\); upgrade"):
+    with pytest.raises(StorageError, match=r"newer roleplay \(version 99, this one knows \d+\); upgrade"):
         ChatStore(home.chats)
     assert home.chats.read_bytes() == before
 

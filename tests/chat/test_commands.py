@@ -99,14 +99,14 @@ def test_a_wrong_word_says_what_is_right(text: str, told: str) -> None:
         ("/lane base @", ["/lane base @qwen3:0.6b"]),
         ("/lane base b", []),
         ("/adapter f", ["/adapter first@best"]),
-        ("/save chat.md --f", ["/save chat.md --format markdown", "/save chat.md --format jsonl", "/save chat.md --format tavern"]),
-        ("/save chat.md --format t", ["/save chat.md --format tavern"]),
+        ("/save a.md --f", [f"/save a.md --format {name}" for name in ("markdown", "jsonl", "tavern")]),
+        ("/save a.md --format t", ["/save a.md --format tavern"]),
         ("/undo ", []),
         ("/nothing ", []),
         ("//pre", []),
         ("pre", []),
     ],
-)  # fmt: skip
+)
 def test_a_line_is_completed_by_what_may_stand_there(text: str, whole: list[str]) -> None:
     assert complete(text, NAMES) == whole  # type: ignore[arg-type]
 

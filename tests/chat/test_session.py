@@ -10,7 +10,8 @@ import pytest
 from roleplay.cards.model import Card
 from roleplay.chat.open import Opened
 from roleplay.chat.question import Asked
-from roleplay.chat.session import Session, card_sampling
+from roleplay.chat.sampled import card_sampling
+from roleplay.chat.session import Session
 from roleplay.chat.store import ChatStore
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer

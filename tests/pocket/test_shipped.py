@@ -7,7 +7,8 @@ import pytest
 
 from roleplay.cards.find import open_card
 from roleplay.chat.open import open_character
-from roleplay.chat.session import Session, card_sampling
+from roleplay.chat.sampled import card_sampling
+from roleplay.chat.session import Session
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES
 from roleplay.models.adapter import WEIGHTS, check_adapter
