@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from roleplay.chat.findable import spaced
 from roleplay.errors import StorageError
 from roleplay.paths import shown, storing
 
@@ -40,6 +41,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "AND NOT EXISTS (SELECT 1 FROM turns AS next WHERE next.parent = turns.id) "
         "AND id NOT IN (SELECT head FROM chats WHERE head IS NOT NULL)",
     ),
+    (
+        "CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 0')",
+        "INSERT INTO words (rowid, text) SELECT id, spaced(text) FROM turns",
+        "CREATE TRIGGER turns_forgotten AFTER DELETE ON turns BEGIN DELETE FROM words WHERE rowid = old.id; END",
+    ),
 )
 """Statements that lead from each version of the file to the next; `PRAGMA user_version` counts those applied."""
 
@@ -56,6 +62,7 @@ class Database:
         with self._failing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.create_function("spaced", 1, spaced, deterministic=True)
             version = self._version()
         newest = len(MIGRATIONS)
         if version > newest:

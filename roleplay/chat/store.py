@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.chat.database import Database
+from roleplay.chat.findable import spaced
 from roleplay.dialogue import Role
 from roleplay.text import clean, fingerprint
 
@@ -158,14 +159,17 @@ class ChatStore:
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
+            run("INSERT INTO words (rowid, text) VALUES (?, ?)", (cursor.lastrowid, spaced(cleaned)))
             if head:
                 run("UPDATE chats SET head = ? WHERE id = ?", (cursor.lastrowid, chat))
         return int(cursor.lastrowid or 0)
 
     def rewrite(self, turn: int, text: str, stopped: str | None) -> None:
         """Replace a half reply by what it has become."""
+        cleaned = clean(text)
         with self.database.transaction() as run:
-            run("UPDATE turns SET text = ?, stopped = ? WHERE id = ?", (clean(text), stopped, turn))
+            run("UPDATE turns SET text = ?, stopped = ? WHERE id = ?", (cleaned, stopped, turn))
+            run("UPDATE words SET text = ? WHERE rowid = ?", (spaced(cleaned), turn))
 
     def mark(self, turn: int, *, beside: bool, taken: bool, deleted: bool) -> None:
         """Keep where a turn stands now."""
