@@ -63,7 +63,7 @@ class Scripted:
             raise reply.error
         for ask in asks:
             text = self.words("".join(reply.pieces), ask.lane, question)
-            yield Finished(ask.lane, text, len(reply.pieces) + 1, reply.stopped, 1.0)
+            yield Finished(ask.lane, ask.said + text, len(reply.pieces) + 1, reply.stopped, 1.0)
 
     @staticmethod
     def words(text: str, lane: Lane, question: Question) -> str:

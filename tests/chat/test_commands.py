@@ -5,10 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.chat.commands import Command, Value, complete, parse
-from roleplay.chat.words import WORDS
+from roleplay.chat.words import WORDS, Kind
 from roleplay.errors import UsageError
 
-NAMES = {"prefix": ["who", "late"], "lane": ["persona+prefix", "base", "@qwen3:0.6b"], "adapter": ["first@best"]}
+NAMES: dict[str, list[str]] = {
+    "prefix": ["who", "late"],
+    "lane": ["persona+prefix", "base", "@qwen3:0.6b"],
+    "adapter": ["first@best"],
+}
+
+
+def names(kind: Kind) -> list[str]:
+    return NAMES.get(kind, [])
 
 
 @pytest.mark.parametrize("text", ["Hello", "half / half", " /set", "1/2"])
@@ -99,6 +107,7 @@ def test_a_wrong_word_says_what_is_right(text: str, told: str) -> None:
         ("/lane base @", ["/lane base @qwen3:0.6b"]),
         ("/lane base b", []),
         ("/adapter f", ["/adapter first@best"]),
+        ("/adapter c", ["/adapter card"]),
         ("/save a.md --f", [f"/save a.md --format {name}" for name in ("markdown", "jsonl", "tavern")]),
         ("/save a.md --format t", ["/save a.md --format tavern"]),
         ("/undo ", []),
@@ -108,7 +117,7 @@ def test_a_wrong_word_says_what_is_right(text: str, told: str) -> None:
     ],
 )
 def test_a_line_is_completed_by_what_may_stand_there(text: str, whole: list[str]) -> None:
-    assert complete(text, NAMES) == whole  # type: ignore[arg-type]
+    assert complete(text, names) == whole
 
 
 @given(st.text("/ setprfixwhoaln+@-0.\n", max_size=30).map("/".__add__))
@@ -123,4 +132,4 @@ def test_whatever_is_typed_is_a_command_a_message_or_told(text: str) -> None:
 @given(st.sampled_from(sorted(WORDS)), st.integers(0, 30))
 def test_what_completes_a_line_begins_with_it(name: str, length: int) -> None:
     line = f"/{name} "[:length]
-    assert all(whole.startswith(line) for whole in complete(line, NAMES))  # type: ignore[arg-type]
+    assert all(whole.startswith(line) for whole in complete(line, names))

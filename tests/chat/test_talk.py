@@ -12,7 +12,7 @@ from roleplay.chat.manner import Manner
 from roleplay.chat.question import Asked
 from roleplay.chat.store import ChatStore
 from roleplay.chat.talk import Figures, Talk
-from roleplay.errors import BaseModelError
+from roleplay.errors import BaseModelError, UsageError
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import LANES
 from roleplay.paths import Home
@@ -251,3 +251,49 @@ def test_a_closed_talk_answers_no_more(opened: Open) -> None:
     with pytest.raises(BaseModelError, match=r"^the chat is closed$"):
         list(talk.answer())
     assert talk.session.waiting
+
+
+def test_lanes_strength_and_sampling_are_the_chats_own_and_a_new_chat_is_held_alike(opened: Open) -> None:
+    talk = opened()
+    talk.show_lanes(["base", "persona+prefix", "base"])
+    talk.set_strength(0.85)
+    talk.set_sampling("top_k", "3")
+    talk.set_sampling("temperature", 1)
+    talk.set_sampling("temperature", None)
+    talk.say("Hi")
+    list(talk.answer())
+    talk.new_chat()
+
+    for chat in (talk, opened()):
+        if chat is not talk:
+            chat.resume(1)
+            chat.load()
+        assert [lane.name for lane in chat.lanes] == ["base", "persona+prefix"]
+        assert (chat.session.settings.strength, chat.sampling.top_k, chat.sampling.temperature) == (0.85, 3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("set_", "told"),
+    [
+        (lambda talk: talk.show_lanes(["persna"]), "there is no lane 'persna'; did you mean 'persona'"),
+        (lambda talk: talk.set_strength(1.6), "a strength of 160% is out of reach; choose 0 % to 150%"),
+        (lambda talk: talk.set_strength(float("nan")), "out of reach"),
+        (lambda talk: talk.set_sampling("top_p", 2), "top_p 2"),
+        (lambda talk: talk.sent(), "nothing was said yet, so nothing was sent"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(set_: Callable[[Talk], object], told: str, opened: Open) -> None:
+    talk = opened()
+    before = talk.session.settings
+    with pytest.raises(UsageError, match=told):
+        set_(talk)
+    assert talk.session.settings == before
+
+
+def test_without_an_adapter_no_lane_has_one(opened: Open) -> None:
+    talk = opened("bare")
+    talk.show_lanes(["persona+prefix", "base+prefix", "persona"])
+    talk.load()
+
+    assert [lane.name for lane in talk.lanes] == ["base+prefix", "base"]
+    assert {lane.name for lane in talk.lane_choices} == {"base+prefix", "base"}
