@@ -1,7 +1,7 @@
 """A message that begins with a slash: which word it is, with what stands behind it; and how it may go on."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roleplay.chat.sampled import check_sampling
@@ -58,8 +58,8 @@ def parse(text: str) -> Command | str:
     return Command(name, tuple(_read(word, i, part) for i, part in enumerate(parts)))
 
 
-def complete(text: str, names: Mapping[Kind, Sequence[str]]) -> list[str]:
-    """What a line could go on as, the whole line each; `names` are the chat's own prefixes, lanes, adapters."""
+def complete(text: str, names: Callable[[Kind], Sequence[str]]) -> list[str]:
+    """What a line could go on as, the whole line each; `names` tells the chat's own prefixes, lanes, adapters."""
     if not text.startswith("/") or text.startswith("//") or "\n" in text:
         return []
     if " " not in text:
@@ -70,7 +70,7 @@ def complete(text: str, names: Mapping[Kind, Sequence[str]]) -> list[str]:
     if word is None or not word.takes or (len(behind) >= len(word.takes) and not word.many):
         return []
     kind = word.takes[min(len(behind), len(word.takes) - 1)]
-    options = [*names.get(kind, ()), *_FIXED.get(kind, ())]
+    options = [*names(kind), *_FIXED.get(kind, ())]
     if behind == ["own_history"]:
         options = list(_SWITCH)
     return [head + option for option in options if option.startswith(begun) and option not in behind]

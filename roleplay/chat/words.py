@@ -6,7 +6,8 @@ from typing import Literal
 from roleplay.chat.sampled import SAMPLING
 
 Kind = Literal[
-    "setting", "value", "shown", "file", "format", "prefix", "switch", "lane", "adapter", "percent", "steps", "new", "text"
+    "setting", "value", "shown", "file", "format", "prefix", "switch", "lane", "adapter", "percent", "steps", "new",
+    "text",
 ]  # fmt: skip
 """What stands behind a word."""
 
