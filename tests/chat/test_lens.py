@@ -20,9 +20,7 @@ corpora:
   - {path: talk.jsonl, kind: dialogue}
   - {path: book.txt, kind: text}
 """
-TALK = (
-    '{"messages": [{"role": "user", "content": "Soup?"}, {"role": "assistant", "content": "Leek soup, {{user}}."}]}\n'
-)
+SAID = [{"role": "user", "content": "Soup?"}, {"role": "assistant", "content": "Leek soup, {{user}}."}]
 
 
 def weigh(*tokens: tuple[str, float, float]) -> list[WeighedToken]:
@@ -66,13 +64,11 @@ def test_answers_and_documents_are_read_with_macros_filled_in(tmp_path: Path) ->
     assert read.problems == ()
 
 
-def test_a_corpus_that_is_gone_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_damaged_corpus_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     (tmp_path / "mira.yaml").write_text(CARD)
     (tmp_path / "book.txt").write_text("The tide comes at nine.")
-    (tmp_path / "talk.jsonl").touch()
-    card_file = load_card(tmp_path / "mira.yaml")
-    (tmp_path / "talk.jsonl").unlink()
-    read = read_sources(card_file)
+    (tmp_path / "talk.jsonl").write_text("{")
+    read = read_sources(load_card(tmp_path / "mira.yaml"))
     assert len(read.sources) == 1
     assert "talk.jsonl" in read.problems[0]
 
