@@ -8,6 +8,7 @@ from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.cards.prompt import default_prefixes, fill, switch
 from roleplay.chat.history import history
 from roleplay.chat.keeping import Keeper
+from roleplay.chat.pinned import card_of
 from roleplay.chat.question import Answers, Ask, Asked, Heard, Question, Unanswered
 from roleplay.chat.said import Exchange, Said
 from roleplay.chat.settings import ChatSettings
@@ -38,11 +39,12 @@ class Session:
         *,
         greet: bool = False,
     ) -> None:
-        self.card, self.prefixes, self.answers, self.greet = card, tuple(prefixes), answers, greet
-        self.active = default_prefixes(self.prefixes)
-        self.settings = ChatSettings()
+        self.card, self.answers, self.greet = card, answers, greet
+        self._prefixes = tuple(prefixes)
         self.pinned: Card | None = None
         """The card this chat was begun with, where that is not the one that answers were loaded with."""
+        self.active = default_prefixes(self.prefixes)
+        self.settings = ChatSettings()
         self.tree = Tree()
         self.steps = Steps(self.tree)
         self.keeper = Keeper(store)
@@ -59,6 +61,17 @@ class Session:
     def store(self) -> ChatStore | None:
         """Where the conversation is kept."""
         return self.keeper.store
+
+    @property
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """All switches: the template's own, then those of the card that this chat was begun with."""
+        if self.pinned is None:
+            return self._prefixes
+        return (*(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT), *self.pinned.prefixes)
+
+    @prefixes.setter
+    def prefixes(self, loaded: Sequence[Prefix]) -> None:
+        self._prefixes = tuple(loaded)
 
     @property
     def line(self) -> list[Said]:
@@ -247,7 +260,7 @@ class Session:
         """Show a kept conversation and go on in it, as it was held. Raises StorageError."""
         self.tree = self.keeper.read(chat)
         self.steps, self._starts, self._tries, self._too_long = Steps(self.tree), {}, {}, None
-        self.settings = self.keeper.settings
+        self.settings, self.pinned = self.keeper.settings, card_of(self.keeper.pin, self.card)
         if self.greet:
             self._greet()
         known = {TEMPLATE_DEFAULT, *(prefix.id for prefix in self.prefixes)}

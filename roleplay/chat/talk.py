@@ -9,7 +9,7 @@ from roleplay.cards.model import TEMPLATE_DEFAULT
 from roleplay.chat.company import Company
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.manner import Manner
-from roleplay.chat.pinned import card_of, what_changed
+from roleplay.chat.pinned import what_changed
 from roleplay.chat.process import AnswerProcess
 from roleplay.chat.question import Asked, Heard, Unanswered
 from roleplay.chat.said import Said
@@ -144,7 +144,7 @@ class Talk:
     def use_new_card(self) -> None:
         """Go on with the card as it is now."""
         session = self.session
-        session.pinned, session.prefixes = None, self._prefixes
+        session.pinned = None
         session.active = [name for name in session.active if name in {prefix.id for prefix in self._prefixes}]
         session.keeper.pin = None
         session.save_quietly()
@@ -174,8 +174,6 @@ class Talk:
         with self._replying:  # the reply under way may belong to this very conversation
             session.resume(chat)
         self._before = session.keeper.pin
-        session.pinned = card_of(self._before, self.card)
-        self._wear(session)
         self._type_switches(session)
         self.session = session
 
@@ -266,15 +264,10 @@ class Talk:
         """The base is known: so is whether its template has a system prompt of its own, which is one more switch."""
         if self._prefixes != ready.prefixes:
             self._prefixes = ready.prefixes
-            self._wear(self.session)
+            self.session.prefixes = ready.prefixes
             self.session.switch({name: on for name, on in self.manner.switches if name == TEMPLATE_DEFAULT})
         self.figures = replace(self.figures, base=ready.base, adapter=ready.adapter, context=ready.context)
         self._tell_keeper(self.session)
-
-    def _wear(self, session: Session) -> None:
-        """The switches of the card that the chat was begun with, behind the template's own."""
-        own = tuple(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT)
-        session.prefixes = (*own, *session.pinned.prefixes) if session.pinned is not None else self._prefixes
 
     def _tell_keeper(self, session: Session) -> None:
         if self.answers.ready is not None:
