@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from roleplay.corpora.native import read_native
+from roleplay.corpora.write import native_yaml
 from tests.cli.conftest import roleplay
 from tests.readme_tables import filled
 
@@ -53,13 +56,23 @@ def test_the_tables_of_readme_are_those_of_the_code() -> None:
     assert filled(README) == README, "run: python -m tests.readme_tables"
 
 
+def _few_dialogues(project: Path) -> None:
+    """结衣 as she ships, but with the beginning of her corpora."""
+    shutil.copytree(ROOT / "characters", project / "characters")
+    (project / "characters" / "yui").mkdir()
+    for corpus in (ROOT / "data" / "corpora" / "yui").glob("*.yaml"):
+        text = native_yaml(read_native(corpus)[:8], "The beginning.")
+        (project / "characters" / "yui" / corpus.name).write_text(text, encoding="utf-8")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_readme_runs(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training is cut to one step; a hub base cannot be had here, and must say so by name."""
-    monkeypatch.chdir(ROOT)
+def test_every_command_of_readme_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training is cut to one small step; a hub base cannot be had here, and must say so by name."""
+    _few_dialogues(tmp_path)
+    monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     if arguments[0] == "train":
-        arguments += ["--max-steps", "1"]
+        arguments += ["--max-steps", "1", "--batch-size", "2", "--grad-accum", "1"]
     done = roleplay(*arguments)
     if "Qwen/" in command:
         assert done.status == 1
