@@ -60,12 +60,14 @@ def build_corpus(
     max_samples: int | None = None,
     extra: Sequence[tuple[str, str, float, Sequence[Dialogue]]] = (),
     cache: Path | None = None,
+    apart: bool = False,
 ) -> Corpus:
     """Read, split and plan every corpus of dialogues. Raises FileFaults, NotFound or GateError.
 
     `max_samples` is the most rows of an epoch (at least 1). `extra` holds tuples as `Extra` names them; of their
     dialogues those that stand in the card's own corpora are left out, and those that the earlier run held out are
-    neither trained nor measured. `cache` is the folder of rendered rows; `None` renders everything anew.
+    neither trained nor measured. `cache` is the folder of rendered rows; `None` renders everything anew. `apart` is for
+    those who only count what is said: nothing is found out about sequences that answers could share.
     """
     card = card_file.card
     voice = Voice(card, card_prefixes(card, renderer), renderer)
@@ -74,7 +76,7 @@ def build_corpus(
     read += [_replayed(Extra(*part), own) for part in extra]
     to_plan = [(part.kind, part.planned) for part in read]
     file = open_cache(cache, voice, to_plan, limit) if cache and can_cache(voice) else None
-    plans = (file and file.plans) or [plan_dialogues(voice, planned, kind, limit) for kind, planned in to_plan]
+    plans = (file and file.plans) or [plan_dialogues(voice, talks, kind, limit, apart=apart) for kind, talks in to_plan]
     corpora = tuple(_split(voice, part, plan) for part, plan in zip(read, plans, strict=True))
     if not any(corpus.train for corpus in corpora):
         lost = sum(corpus.losses.dropped for corpus in corpora)

@@ -95,19 +95,30 @@ class Plan:
         return [Unit(dialogues[at], start, answers, kind) for at, start, answers in self.places]
 
 
-def plan_dialogues(voice: Voice, dialogues: Sequence[Dialogue], kind: str, limit: int) -> Plan:
-    """Plan a corpus for every choice of prefixes that training may draw; `general` ones are trained without any."""
+def plan_dialogues(voice: Voice, dialogues: Sequence[Dialogue], kind: str, limit: int, *, apart: bool = False) -> Plan:
+    """Plan a corpus for every choice of prefixes that training may draw; `general` ones are trained without any.
+
+    `apart` gives each answer a sequence of its own: what is kept and lost is the same, and found three times as fast.
+    """
     drawn: list[tuple[str, ...]] = [()]
     if kind != "general":
         everything = tuple(p.id for p in voice.prefixes if p.train_probability > 0 or p.default)
         drawn = [everything, tuple(p.id for p in voice.prefixes if p.train_probability == 1)]
     losses = Losses()
-    units = [(at, u) for at, d in enumerate(dialogues) for u in plan_units(voice, d, kind, drawn, limit, losses)]
+    plan = functools.partial(plan_units, voice, kind=kind, drawn=drawn, limit=limit, losses=losses, apart=apart)
+    units = [(at, unit) for at, dialogue in enumerate(dialogues) for unit in plan(dialogue)]
     return Plan(tuple((at, unit.start, unit.answers) for at, unit in units), losses)
 
 
 def plan_units(
-    voice: Voice, dialogue: Dialogue, kind: str, drawn: Sequence[Collection[str]], limit: int, losses: Losses
+    voice: Voice,
+    dialogue: Dialogue,
+    kind: str,
+    drawn: Sequence[Collection[str]],
+    limit: int,
+    losses: Losses,
+    *,
+    apart: bool = False,
 ) -> list[Unit]:
     """Split and group the answers of `dialogue`; `drawn` are the prefix choices that training may draw.
 
@@ -132,7 +143,8 @@ def plan_units(
             continue
         losses.cut += begin > 0 or answer > room
         losses.end_lost += answer > room
-        if group and (alone or begin != start or not _extends(voice, turns, begin, group[-1], i, [*drawn, ()])):
+        cut_off = apart or alone or begin != start
+        if group and (cut_off or not _extends(voice, turns, begin, group[-1], i, [*drawn, ()])):
             units.append(Unit(dialogue, start, tuple(group), kind))
             group = []
         start, alone = begin, opens and not _can_open(voice, turns[:i], ())

@@ -29,8 +29,8 @@ def corpus_of(chatml_tokenizer: PreTrainedTokenizerFast) -> Callable[..., Corpus
     card = Card.model_validate(CARD)
     voice = Voice(card, tuple(card.prefixes), make_renderer(chatml_tokenizer))
 
-    def make(dialogues: Sequence[Dialogue], limit: int = 400, kind: str = "dialogue") -> Corpus:
-        plan = plan_dialogues(voice, dialogues, kind, limit)
+    def make(dialogues: Sequence[Dialogue], limit: int = 400, kind: str = "dialogue", apart: bool = False) -> Corpus:
+        plan = plan_dialogues(voice, dialogues, kind, limit, apart=apart)
         out = heldout_identities(dialogues)
         train, heldout = [], []
         for unit in plan.units(dialogues, kind):

@@ -46,6 +46,7 @@ def test_what_is_too_long_is_what_the_split_could_not_save(
     assert (stats.lengths.over > 0) == (stats.lengths.longest > limit)
     if stats.lengths.longest <= limit:
         assert (stats.cutoff.cut, stats.cutoff.dropped) == (0, 0)
+    assert measure_corpus(corpus_of(dialogues, limit, kind.split()[0], apart=True)) == stats
 
 
 @given(st.randoms(use_true_random=False))

@@ -27,7 +27,7 @@ def check(
 
     from roleplay.measures.unfit import check_corpus
 
-    corpus = open_corpus(name, base, max_length, seed, trust_remote_code)
+    corpus = open_corpus(name, base, max_length, seed, trust_remote_code, apart=True)
     checked = check_corpus(corpus, similarity, max_duplicates)
     if as_json:
         shares = {"answers": checked.answers.share, "dialogues": checked.dialogues.share}

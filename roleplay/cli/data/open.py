@@ -14,8 +14,13 @@ SEED = typer.Option(0, "--seed", help="Seed of order and prefix draws.")
 TRUST = typer.Option(False, "--trust-remote-code", help="Let the base's own code run.")
 
 
-def open_corpus(name: str, base: str | None, max_length: int, seed: int, trust_remote_code: bool) -> "Corpus":
-    """The corpus of the character `name`, rendered for a base. Raises what its parts raise."""
+def open_corpus(
+    name: str, base: str | None, max_length: int, seed: int, trust_remote_code: bool, *, apart: bool = False
+) -> "Corpus":
+    """The corpus of the character `name`, rendered for a base; `apart` where its sequences do not matter.
+
+    Raises what its parts raise.
+    """
     from roleplay.cards.find import open_card
     from roleplay.dataset.build import build_corpus
     from roleplay.dataset.render import make_renderer
@@ -26,4 +31,4 @@ def open_corpus(name: str, base: str | None, max_length: int, seed: int, trust_r
     card_file = open_card(name, find_home())
     spec = parse_spec(base or card_file.card.base, trust_remote_code=trust_remote_code)
     limit = min(max_length, load_context(spec))
-    return build_corpus(card_file, make_renderer(load_tokenizer(spec)), limit=limit, seed=seed)
+    return build_corpus(card_file, make_renderer(load_tokenizer(spec)), limit=limit, seed=seed, apart=apart)

@@ -32,7 +32,7 @@ def stats(
     from roleplay.measures.corpus_stats import measure_corpus
     from roleplay.measures.findings import findings
 
-    corpus = open_corpus(name, base, max_length, seed, trust_remote_code)
+    corpus = open_corpus(name, base, max_length, seed, trust_remote_code, apart=True)
     measured = measure_corpus(corpus, similarity)
     found = findings(measured, name)
     if as_json:
