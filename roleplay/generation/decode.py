@@ -1,5 +1,7 @@
 """Token ids to text while they arrive, never half a character."""
 
+from collections.abc import Sequence
+
 from transformers import PreTrainedTokenizerBase
 
 from roleplay.text import clean
@@ -10,10 +12,11 @@ _BROKEN = "\ufffd"
 class TextStream:
     """Decodes one reply piece by piece; control tokens and control characters are left out."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, said: Sequence[int] = ()) -> None:
+        """`said` are ids of a reply that goes on: their text is told already, but for a character they end within."""
         self.tokenizer = tokenizer
-        self.ids: list[int] = []
-        self.told = ""
+        self.ids = list(said)
+        self.told = self.decoded().rstrip(_BROKEN)
 
     def push(self, token: int) -> str:
         """The text that `token` completes; empty while it ends inside a character."""

@@ -2,61 +2,108 @@
 
 import queue
 import threading
-import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
-from transformers.generation.streamers import BaseStreamer
+from transformers import StoppingCriteriaList
 
 from roleplay.errors import BaseModelError, ContextFull
-from roleplay.generation.decode import TextStream
-from roleplay.generation.events import Cancel, Event, Finished, Piece
+from roleplay.generation.adapters import Adapters
+from roleplay.generation.cache import KeptRows, Row
+from roleplay.generation.events import Cancel, Event
 from roleplay.generation.lanes import Lane
 from roleplay.generation.sampling import left_pad, processors
+from roleplay.generation.score import log_probabilities
 from roleplay.generation.settings import Sampling
-from roleplay.models.adapter import PERSONA
+from roleplay.generation.streamer import Events, LaneStreamer, Stopped
 from roleplay.models.base import Base
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 
-class Engine:
-    """A base, with or without an adapter, that answers token ids with streamed text.
+@dataclass(frozen=True)
+class _Work:
+    """One call of `stream`, checked."""
 
-    It knows nothing of cards, templates or history.
+    lanes: Sequence[Lane]
+    """One a row."""
+    rows: Sequence[Row]
+    """Under which weights, and the prompt."""
+    said: Sequence[int]
+    """How many last ids of each prompt begin the reply."""
+    sampling: Sampling
+    """How tokens are drawn."""
+    limit: int
+    """New tokens at most."""
+    cancel: Cancel
+    """Asked between tokens."""
+
+
+class Engine:
+    """A base, with or without adapters, that answers token ids with streamed text, one call at a time.
+
+    It knows nothing of cards, templates or history. What was computed is kept: a prompt that begins as an earlier row
+    did goes on from there. With `compile`, on a GPU, `generate` compiles the model over a cache of fixed size instead,
+    and nothing is kept; this was never run.
     """
 
-    def __init__(self, base: Base, tuned: "PeftModel | None", end_ids: Sequence[int]) -> None:
+    def __init__(self, base: Base, tuned: "PeftModel | None", end_ids: Sequence[int], *, compile: bool = False) -> None:
+        if compile and base.model.device.type != "cuda":
+            where = base.model.device.type
+            raise BaseModelError(
+                f"only a model on a GPU is compiled, and this one is on the {where}; leave --compile out"
+            )
         self.base = base
-        self.tuned = tuned
+        self.adapters = Adapters(base, tuned)
+        self.chosen = ""
+        """Label of the adapter that answers where a lane names none; empty for the one loaded first."""
+        self.compile = compile
+        self.kept = KeptRows(base.model)
         own = base.model.generation_config.eos_token_id if base.model.generation_config else None
         extra = own if isinstance(own, list) else [] if own is None else [own]
         self.end_ids = list(dict.fromkeys([*end_ids, *extra]))
 
+    @property
+    def tuned(self) -> "PeftModel | None":
+        """The base with its adapters; `None` where there is none."""
+        return self.adapters.tuned
+
+    def attach(self, which: str, folder: Path) -> None:
+        """Load one more adapter of the base, which lanes call `which`, unless it is there. Raises AdapterError.
+
+        A handful stay in memory: the least recently used leave when lanes are answered that do not name them.
+        """
+        self.adapters.attach(which, folder)
+
     def stream(
-        self, lanes: Sequence[Lane], prompts: Sequence[Sequence[int]], sampling: Sampling, cancel: Cancel | None = None
+        self,
+        lanes: Sequence[Lane],
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        cancel: Cancel | None = None,
+        *,
+        strength: float = 1.0,
+        said: Sequence[int] = (),
     ) -> Iterator[Event]:
         """Answer `prompts`, one a lane; yields pieces as they come and one Finished a lane.
 
-        Closing the iterator cancels. Raises ContextFull where a prompt leaves no room.
+        `strength` multiplies what adapters add. Of a prompt the last `said` ids are the beginning of its reply, which
+        goes on: pieces are new text, Finished has all of it. Closing the iterator cancels. Raises ContextFull where a
+        prompt leaves no room.
         """
-        if any(lane.adapter for lane in lanes) and self.tuned is None:
-            raise BaseModelError("a persona lane needs an adapter, and none is loaded; train one or choose base lanes")
-        longest = max(len(prompt) for prompt in prompts)
-        room = self.base.context - longest
+        rows = self._rows(lanes, prompts, strength)
+        room = self.base.context - max(len(prompt) for prompt in prompts)
         if room < 1:
-            raise ContextFull(
-                f"the prompt has {longest} tokens and the base takes {self.base.context}; shorten the message, switch "
-                "prefixes off, or begin a new chat"
-            )
+            raise _full(self.base.context - room, self.base.context)
         cancel = cancel or Cancel()
-        events: queue.Queue[Event | BaseException | None] = queue.Queue()
-        worker = threading.Thread(
-            target=self._generate, args=(list(lanes), prompts, sampling, room, cancel, events), daemon=True
-        )
+        limit = min(sampling.max_new_tokens, room)
+        work = _Work(lanes, rows, said or [0] * len(lanes), sampling, limit, cancel)
+        events: Events = queue.Queue()
+        worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
         worker.start()
         try:
             while (event := events.get()) is not None:
@@ -67,109 +114,79 @@ class Engine:
             cancel.stop()
             worker.join()
 
-    def _generate(
+    def score(
         self,
-        lanes: list[Lane],
+        lanes: Sequence[Lane],
         prompts: Sequence[Sequence[int]],
-        sampling: Sampling,
-        room: int,
-        cancel: Cancel,
-        events: "queue.Queue[Event | BaseException | None]",
-    ) -> None:
+        replies: Sequence[Sequence[int]],
+        *,
+        strength: float = 1.0,
+    ) -> list[list[float]]:
+        """Natural logarithm of the probability of each id of each reply after its prompt, in its lane.
+
+        Raises ContextFull where a prompt and its reply are longer than the base takes.
+        """
+        # Nothing follows the last id of a reply, so that it is not computed.
+        whole = [[*prompt, *reply[:-1]] for prompt, reply in zip(prompts, replies, strict=True)]
+        longest = max(len(ids) for ids in whole)
+        if longest > self.base.context:
+            raise _full(longest, self.base.context)
+        rows = self._rows(lanes, whole, strength)
         try:
-            pad = self.end_ids[0] if self.base.tokenizer.pad_token_id is None else self.base.tokenizer.pad_token_id
-            ids, mask = left_pad(prompts, int(pad))
-            model: PreTrainedModel | PeftModel = self.base.model
-            options: dict[str, Any] = {}
-            if self.tuned is not None:
-                model = self.tuned
-                options["adapter_names"] = [PERSONA if lane.adapter else "__base__" for lane in lanes]
-            limit = min(sampling.max_new_tokens, room)
-            streamer = _LaneStreamer(lanes, self, limit, events)
+            return log_probabilities(self._model(), rows, replies, self.kept, self._pad, self._options(rows))
+        except BaseException:
+            self.kept.forget()
+            raise
+
+    def _rows(self, lanes: Sequence[Lane], ids: Sequence[Sequence[int]], strength: float) -> list[Row]:
+        weights = self.adapters.weights(lanes, self.chosen, strength)
+        for name in self.adapters.release([name for name, _ in weights]):
+            self.kept.forget(name)
+        return [Row(name, scale, tuple(row)) for (name, scale), row in zip(weights, ids, strict=True)]
+
+    def _model(self) -> Any:
+        return self.base.model if self.tuned is None else self.tuned
+
+    def _options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        return {} if self.tuned is None else {"adapter_names": [row.adapter for row in rows]}
+
+    @property
+    def _pad(self) -> int:
+        pad = self.base.tokenizer.pad_token_id
+        return self.end_ids[0] if pad is None else int(pad)
+
+    def _generate(self, work: _Work, events: Events) -> None:
+        begun = [row.ids[len(row.ids) - n :] for row, n in zip(work.rows, work.said, strict=True)]
+        try:
+            streamer = LaneStreamer(work.lanes, begun, self.base.tokenizer, self.end_ids, work.limit, events)
+            ids, mask = left_pad([row.ids for row in work.rows], self._pad)
             with torch.inference_mode():
-                model.generate(
+                past = None if self.compile else self.kept.begin(work.rows, [1] * len(work.rows))
+                cache = {"cache_implementation": "static"} if self.compile else {"past_key_values": past}
+                self._model().generate(
                     input_ids=ids.to(self.base.model.device),
                     attention_mask=mask.to(self.base.model.device),
                     do_sample=False,
-                    max_new_tokens=limit,
+                    max_new_tokens=work.limit,
                     eos_token_id=self.end_ids,
-                    pad_token_id=pad,
-                    logits_processor=processors(sampling, ids.shape[1]),
-                    stopping_criteria=StoppingCriteriaList([_Stopped(lanes, cancel, streamer)]),
+                    pad_token_id=self._pad,
+                    logits_processor=processors(work.sampling, [ids.shape[1] - n for n in work.said]),
+                    stopping_criteria=StoppingCriteriaList([Stopped(work.lanes, work.cancel, streamer)]),
                     streamer=streamer,
-                    **options,
+                    **cache,
+                    **self._options(work.rows),
                 )
+                fed = [row._replace(ids=(*row.ids, *new)) for row, new in zip(work.rows, streamer.tokens, strict=True)]
+                self.kept.keep(fed, [ids.shape[1] - len(row.ids) for row in work.rows], past)
         except BaseException as error:  # handed to the reader, which raises it
+            self.kept.forget()
             events.put(error)
         finally:
             events.put(None)
 
 
-class _Stopped(StoppingCriteria):
-    """Ends each cancelled row by itself, and its text at the same instant: what `generate` pads it with is not said."""
-
-    def __init__(self, lanes: list[Lane], cancel: Cancel, streamer: "_LaneStreamer") -> None:
-        self.lanes, self.cancel, self.streamer = lanes, cancel, streamer
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-        """Which rows are done: (B,)."""
-        held = [self.cancel.holds(lane) for lane in self.lanes]
-        self.streamer.finish_cancelled(held)
-        return torch.tensor(held, device=input_ids.device)
-
-
-class _LaneStreamer(BaseStreamer):
-    """Turns the ids of each step, shape (lanes,), into events."""
-
-    def __init__(
-        self,
-        lanes: list[Lane],
-        engine: Engine,
-        limit: int,
-        events: "queue.Queue[Event | BaseException | None]",
-    ) -> None:
-        self.lanes, self.limit, self.events = lanes, limit, events
-        self.end_ids = set(engine.end_ids)
-        self.texts = [TextStream(engine.base.tokenizer) for _ in lanes]
-        self.counts = [0] * len(lanes)
-        self.open = [True] * len(lanes)
-        self.began = time.perf_counter()
-        self.prompt_seen = False
-
-    def put(self, value: torch.Tensor) -> None:
-        """Ids of one step; the first call brings the prompt."""
-        if not self.prompt_seen:
-            self.prompt_seen = True
-            return
-        for row, token in enumerate(value.tolist()):
-            if not self.open[row]:
-                continue
-            self.counts[row] += 1
-            if token in self.end_ids:
-                self._finish(row, "end")
-                continue
-            piece = self.texts[row].push(token)
-            if piece:
-                self._tell(row, piece)
-            if self.counts[row] >= self.limit:
-                self._finish(row, "length")
-
-    def end(self) -> None:
-        """Called by `generate` when every row is done."""
-
-    def finish_cancelled(self, held: Sequence[bool]) -> None:
-        """Close the rows that are held and still open."""
-        for row, still_open in enumerate(self.open):
-            if still_open and held[row]:
-                self._finish(row, "cancelled")
-
-    def _finish(self, row: int, stopped: str) -> None:
-        self.open[row] = False
-        rest = self.texts[row].close()
-        if rest:
-            self._tell(row, rest)
-        seconds = time.perf_counter() - self.began
-        self.events.put(Finished(self.lanes[row], self.texts[row].told, self.counts[row], stopped, seconds))
-
-    def _tell(self, row: int, text: str) -> None:
-        self.events.put(Piece(self.lanes[row], text, self.counts[row], time.perf_counter() - self.began))
+def _full(tokens: int, context: int) -> ContextFull:
+    return ContextFull(
+        f"the prompt has {tokens} tokens and the base takes {context}; shorten the message, switch prefixes off, or "
+        "begin a new chat"
+    )

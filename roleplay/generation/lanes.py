@@ -1,4 +1,4 @@
-"""The four ways to answer."""
+"""The ways to answer."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,22 @@ class Lane:
     """Whether the adapter is on."""
     prefix: bool
     """Whether the active prefixes are sent."""
+    which: str = ""
+    """Label of another adapter of the character, such as `RUN@epoch-3`; empty for the chosen one."""
+    model: str = ""
+    """Name of a model of another program that answers here instead; empty for the base in memory."""
 
     @property
     def name(self) -> str:
         """The lane's name in commands and output."""
-        return ("persona" if self.adapter else "base") + ("+prefix" if self.prefix else "")
+        if self.model:
+            return f"@{self.model}"
+        who = "persona" if self.adapter else "base"
+        return who + (f"@{self.which}" if self.which else "") + ("+prefix" if self.prefix else "")
 
 
 LANES = {lane.name: lane for lane in (Lane(True, True), Lane(False, True), Lane(True, False), Lane(False, False))}
-"""By name, in the order in which they are shown."""
+"""The four that need no other adapter and no other program, by name, in the order in which they are shown."""
 
 
 def parse_lanes(text: str) -> list[Lane]:

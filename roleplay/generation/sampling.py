@@ -36,24 +36,30 @@ class GumbelNoise(LogitsProcessor):
 class PenaltyFrom(LogitsProcessor):
     """The repetition penalty over the reply alone: a prompt full of the character's name must not silence it.
 
-    Left padding and prompt are skipped: only ids from column `start` on count.
+    Left padding and prompt are skipped: only a row's ids from its column in `starts` on count.
     """
 
-    def __init__(self, penalty: float, start: int) -> None:
+    def __init__(self, penalty: float, starts: Sequence[int]) -> None:
         self.inner = RepetitionPenaltyLogitsProcessor(penalty)
-        self.start = start
+        self.starts = starts
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (B, V) with what the reply already holds made less likely."""
-        said = input_ids[:, self.start :]
-        return self.inner(said, scores) if said.shape[1] else scores
+        scores = scores.clone()
+        for row, start in enumerate(self.starts):
+            if start < input_ids.shape[1]:
+                scores[row : row + 1] = self.inner(input_ids[row : row + 1, start:], scores[row : row + 1])
+        return scores
 
 
-def processors(sampling: Sampling, prompt_length: int) -> LogitsProcessorList:
-    """The chain from raw scores to noisy ones; greedy search over it is sampling, or greedy at temperature 0."""
+def processors(sampling: Sampling, starts: Sequence[int]) -> LogitsProcessorList:
+    """The chain from raw scores to noisy ones; greedy search over it is sampling, or greedy at temperature 0.
+
+    `starts` are the columns in which the rows' replies begin.
+    """
     chain: list[LogitsProcessor] = []
     if sampling.repetition_penalty != 1:
-        chain.append(PenaltyFrom(float(sampling.repetition_penalty), prompt_length))
+        chain.append(PenaltyFrom(float(sampling.repetition_penalty), starts))
     if sampling.temperature > 0:
         chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
         if sampling.top_k:

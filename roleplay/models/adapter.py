@@ -1,13 +1,15 @@
 """Attach a new adapter to a base, save one, load one: plain peft folders of safetensors."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
@@ -114,32 +116,73 @@ def check_adapter(folder: Path, identity: BaseIdentity) -> Passport:
     return passport
 
 
-def load_adapter(base: Base, folder: Path) -> PeftModel:
-    """Attach the adapter in `folder` beside the untouched base. Raises AdapterError.
+def load_adapter(base: Base, folder: Path, name: str = PERSONA) -> PeftModel:
+    """Attach the adapter in `folder`, called `name`, beside the untouched base. Raises AdapterError.
 
     Only safetensors are read, and of the configuration only what a plain LoRA needs: a stranger's file can run nothing.
     """
-    tuned, _ = _attach(base, folder, name=PERSONA, dropout=0.0, trainable=False)
+    tuned, _ = _attach(base, folder, name=name, dropout=0.0, trainable=False)
     return tuned.eval()
 
 
+def load_beside(tuned: PeftModel, base: Base, folder: Path, name: str) -> None:
+    """Attach one more adapter of `base`, called `name`, beside those of `tuned`. Raises AdapterError."""
+    config = _checked(base, folder, _targets_of(tuned), dropout=0.0, trainable=False)
+    with _loading(folder):
+        tuned.add_adapter(name, config)
+        try:
+            tuned.load_adapter(str(folder), adapter_name=name)
+        except BaseException:
+            tuned.delete_adapter(name)
+            raise
+
+
+def set_strength(tuned: PeftModel | None, name: str, strength: float) -> None:
+    """Multiply what the adapter called `name` adds by `strength`; 1 is as it was trained."""
+    for module in tuned.modules() if tuned is not None else ():
+        if isinstance(module, LoraLayer):
+            module.set_scale(name, strength)
+
+
 def _attach(base: Base, folder: Path, *, name: str, dropout: float, trainable: bool) -> tuple[PeftModel, Targets]:
-    check_adapter(folder, base.identity)
-    if not (folder / WEIGHTS).is_file():
-        raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
     targets = find_targets(base.model)
-    shape = _read_config(folder / "adapter_config.json", targets.names)
-    config = _lora(shape, targets, dropout, trainable=trainable)
-    try:
-        _check_weights(folder / WEIGHTS, targets)
+    config = _checked(base, folder, targets, dropout=dropout, trainable=trainable)
+    with _loading(folder):
         tuned = PeftModel.from_pretrained(
             base.model, str(folder), adapter_name=name, config=config, is_trainable=trainable
         )
+    return tuned, targets
+
+
+def _checked(base: Base, folder: Path, targets: Targets, *, dropout: float, trainable: bool) -> LoraConfig:
+    """What peft needs to load the adapter in `folder`. Raises AdapterError where it does not fit `base`."""
+    check_adapter(folder, base.identity)
+    if not (folder / WEIGHTS).is_file():
+        raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
+    shape = _read_config(folder / "adapter_config.json", targets.names)
+    with _loading(folder):
+        _check_weights(folder / WEIGHTS, targets)
+    return _lora(shape, targets, dropout, trainable=trainable)
+
+
+@contextlib.contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except (RuntimeError, ValueError, SafetensorError, OSError) as error:
         raise AdapterError(
             f"the adapter in {shown(folder)} cannot be loaded: {one_line(str(error), 200)}; train again"
         ) from error
-    return tuned, targets
+
+
+def _targets_of(tuned: PeftModel) -> Targets:
+    """Where the adapters of `tuned` sit: the modules that peft put in place no longer have the names to be found by."""
+    layers = {
+        name.removeprefix("base_model.model."): m for name, m in tuned.named_modules() if isinstance(m, LoraLayer)
+    }
+    names = tuple(sorted({name.rsplit(".", 1)[-1] for name in layers}))
+    fan_in_fan_out = any(config.fan_in_fan_out for config in tuned.peft_config.values())
+    return Targets(names, tuple(layers), len(layers) // len(names), fan_in_fan_out)
 
 
 def read_shape(folder: Path) -> Shape:

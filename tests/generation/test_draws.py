@@ -13,7 +13,7 @@ SCORES = torch.tensor([[2.0, 1.0, 0.0, -1.0, 0.5]])
 
 def drawn(sampling: Sampling, times: int, scores: torch.Tensor = SCORES) -> torch.Tensor:
     """How often each token is taken, (V,)."""
-    chain = processors(sampling, 0)
+    chain = processors(sampling, [0] * len(scores))
     none = torch.zeros((len(scores), 0), dtype=torch.long)
     picks = torch.stack([chain(none, scores.clone()).argmax(-1)[0] for _ in range(times)])
     return torch.bincount(picks, minlength=scores.shape[1])
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_noise_to_every_row() -> None:
 
 
 def test_the_repetition_penalty_counts_the_reply_and_not_the_prompt() -> None:
-    chain = processors(Sampling(temperature=0, repetition_penalty=2.0), prompt_length=2)
+    chain = processors(Sampling(temperature=0, repetition_penalty=2.0), starts=[2])
     ids = torch.tensor([[0, 0, 1]])
     assert chain(ids, SCORES.clone()).tolist() == [[2.0, 0.5, 0.0, -1.0, 0.5]]
 

@@ -1,6 +1,7 @@
 """Decoding piece by piece, with tokenizers that write bytes in different ways."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,29 @@ def test_nothing_said_is_nothing_told(chatml_tokenizer: PreTrainedTokenizerFast)
     stream = TextStream(chatml_tokenizer)
 
     assert stream.close() == stream.told == ""
+
+
+@BOTH
+@given(text=st.one_of(st.just(HARD), st.text(max_size=12)), share=st.floats(0, 1))
+def test_a_reply_that_goes_on_is_told_without_a_seam(spell: Spell, text: str, share: float) -> None:
+    """Wherever it was cut, inside a character or before a blank."""
+    stream, ids = spell(text.encode())
+    whole = "".join(told(stream, ids))
+    at = round(share * len(ids))
+
+    again = TextStream(stream.tokenizer, ids[:at])
+    before = again.told
+    pieces = told(again, ids[at:])
+
+    assert before + "".join(pieces) == again.told == whole
+
+
+@pytest.mark.parametrize("name", ["minimind", "qwen2"])
+def test_tokenizers_of_others_go_on_without_a_seam(name: str, shared: Path) -> None:
+    file = shared / "fixtures" / "tokenizers" / name / "tokenizer.json"
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file))
+    ids = tokenizer(HARD, add_special_tokens=False)["input_ids"]
+
+    for at in range(len(ids) + 1):
+        stream = TextStream(tokenizer, ids[:at])
+        assert stream.told + "".join(told(stream, ids[at:])) == HARD
