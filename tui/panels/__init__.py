@@ -1,0 +1,15 @@
+"""Panels before the chat: what was sent, the lens, settings, adapters, finding; each is a screen that Esc closes."""
+
+from textual.binding import Binding
+
+PANEL_BINDINGS = tuple(
+    Binding(keys, f"panel('{name}')", description, id=f"chat.{name}", tooltip=tooltip, priority=True)
+    for keys, name, description, tooltip in (
+        ("f2", "sent", "What was sent", "The exact request of the last reply, token by token"),
+        ("f3,ctrl+f", "find", "Find", "Find in all chats"),
+        ("f5", "settings", "Settings", "Strength of the adapter, sampling"),
+        ("f6", "lens", "Lens", "Which words of a reply are memorised, learned, or the base's own"),
+        ("f7", "adapters", "Adapters", "Choose an adapter, or hear every checkpoint of a run"),
+    )
+)
+"""The keys that open them, by the names that `tui.panels.open` knows."""
