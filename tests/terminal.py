@@ -28,6 +28,7 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._drawn = 0
+        self._rows: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -41,10 +42,12 @@ class Terminal:
         """What the screen shows, a line a row, without the cells that wide characters continue in."""
         self._stream.feed(bytes(self.bytes[self._drawn :]))
         self._drawn = len(self.bytes)
-        return "\n".join(
-            "".join(self._screen.buffer[row][column].data for column in range(self._screen.columns)).rstrip()
-            for row in range(self._screen.lines)
-        )
+        columns, lines = range(self._screen.columns), range(self._screen.lines)
+        for row in self._screen.dirty.intersection(lines):
+            line = self._screen.buffer[row]
+            self._rows[row] = "".join(line[column].data for column in columns).rstrip()
+        self._screen.dirty.clear()
+        return "\n".join(self._rows.get(row, "") for row in lines)
 
     def read(self, seconds: float) -> bool:
         """Take what the program writes within `seconds`; False where it wrote nothing, or has ended."""

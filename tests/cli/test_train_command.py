@@ -1,12 +1,12 @@
 """`roleplay train`: what it says, makes, refuses, and does on a full disk."""
 
+import contextlib
 import io
 import json
 import re
 import resource
-import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -16,7 +16,7 @@ from roleplay.paths import Home
 from roleplay.training.run import Run
 from roleplay.training.settings import load_presets
 from roleplay.training.watch import Progress
-from tests.cli.conftest import SHORT, Outcome, Trained, in_a_process, refused, roleplay
+from tests.cli.conftest import SHORT, Outcome, Trained, refused, roleplay
 from tests.training.pell import interrupt_at, outcome
 
 
@@ -155,27 +155,29 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "loss 2.500  held-out 3.500  best 3.250" in text
 
 
-def at_most(size: int) -> Any:
-    """What makes the kernel refuse to let a file of the process grow beyond `size` bytes, as a full disk does."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
+@contextlib.contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """The kernel refuses to let a file of this process grow beyond `size` bytes, as a full disk does."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
     pell: Path, home: Home, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    press = interrupt_at(8)
-    monkeypatch.setattr(Bar, "report", lambda bar, progress: press(progress))
-    assert train("--run", "whole").status == 130
+    with monkeypatch.context() as patch:
+        press = interrupt_at(8)
+        patch.setattr(Bar, "report", lambda bar, progress: press(progress))
+        assert train("--run", "whole").status == 130
     run = the_run(home)
     kept = {path: path.read_bytes() for path in run.checkpoints.rglob("*") if path.is_file()}
     optimizer = (run.checkpoints / "checkpoint-8" / "optimizer.pt").stat().st_size
-    full = in_a_process("train", "pell", "--resume", preexec_fn=at_most(optimizer - 1000))
-    told = refused(full, 1)
+    with at_most(optimizer - 1000):
+        told = refused(roleplay("train", "pell", "--resume"), 1)
     assert told.count("\n") == 1
     assert f"cannot write {run.checkpoints / 'checkpoint-14'}: " in told
     assert "make room or point ROLEPLAY_HOME elsewhere, then run the same command again" in told
@@ -194,12 +196,8 @@ def test_a_full_disk_is_one_clear_error_and_costs_no_checkpoint(
     ],
 )
 def test_whatever_does_not_fit_is_named(pell: Path, home: Home, size: int, every: int, victim: str) -> None:
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
+    with at_most(size):
         told = train("--run", "whole", "--eval-steps", every, "--logging-steps", 1, "--save-steps", 30)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert f"cannot write {home.runs}/pell/whole/{victim}: " in refused(told, 1)
 
 
