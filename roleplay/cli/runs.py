@@ -18,10 +18,11 @@ def list_runs(
 ) -> None:
     """List the runs of a character or of all, the newest first."""
     from roleplay.paths import find_home, shown
+    from roleplay.training.listing import characters_with_runs
     from roleplay.training.run import runs_of
 
     home = find_home()
-    names = [name] if name else sorted(path.name for path in home.runs.iterdir()) if home.runs.is_dir() else []
+    names = [name] if name else characters_with_runs(home)
     rows = [run.row() for character in names for run in runs_of(home, character)]
     if as_json:
         emit_json(rows)

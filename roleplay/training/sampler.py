@@ -32,7 +32,7 @@ AtRest = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Sampler(TrainerCallback):
-    """Keeps replies after each epoch; where no number of them is set, only while they cost a small share of the time."""
+    """Keeps replies after each epoch; where no number of them is set, only while they cost little of the time."""
 
     def __init__(self, job: Job, at_rest: AtRest, resumed_step: int) -> None:
         """Replies beyond the step that is gone on from are dropped."""
