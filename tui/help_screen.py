@@ -10,7 +10,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_PREFIXES = """\
+from tui.plain import plain
+
+_CHAT = """\
 Prefixes are pieces of persona text that are sent before the conversation. A switch works from your next message on; \
 the margin of every reply names the prefixes that were sent for it.
 
@@ -21,7 +23,10 @@ Everything said is kept as it comes; with --no-save nothing is."""
 _SLASH = (
     "A message that begins with / is a word to the program, and Tab completes it; // begins a message with a slash."
 )
-_KEYS_FILE = "Other keys: write lines such as 'chat.send: ctrl+s' to {}. The words at the right are the ids."
+_KEYS_FILE = "Other keys: write lines such as 'chat.send: ctrl+s' to {}. A wide screen shows their ids here."
+
+_WIDE = 120
+"""Columns from which on there is room for the ids of keys."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -31,21 +36,22 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,f1", "app.pop_screen", "Close", id="help.close", tooltip="Back to the chat"),
     ]
 
-    def __init__(self, keys: Iterable[tuple[str, str, str]], keys_file: str) -> None:
+    def __init__(self, keys: Iterable[tuple[str, str, str]], keys_file: str, *, words_first: bool) -> None:
         super().__init__()
-        self.keys, self.keys_file = list(keys), keys_file
+        self.keys, self.keys_file, self.words_first = list(keys), keys_file, words_first
 
     def compose(self) -> ComposeResult:
-        """One column that scrolls."""
+        """One column that scrolls; what was asked for stands first."""
         from roleplay.chat.words import WORDS
 
+        own = _KEYS_FILE.format(self.keys_file)
+        rows = self.keys if self.app.size.width >= _WIDE else [(keys, what, "") for keys, what, _ in self.keys]
+        keys = Static(_table(rows)), Static(plain(own), classes="help-words")
         words = [(word.usage, word.what, "") for word in WORDS.values()]
+        slash = Static(_table(words)), Static(Content(_SLASH), classes="help-words")
         with VerticalScroll(id="help"):
-            yield Static(_table(self.keys))
-            yield Static(Content(_SLASH), classes="help-words")
-            yield Static(_table(words))
-            yield Static(Content(_PREFIXES), classes="help-words")
-            yield Static(Content(_KEYS_FILE.format(self.keys_file)), classes="help-words")
+            yield from (*slash, *keys) if self.words_first else (*keys, *slash)
+            yield Static(Content(_CHAT))
 
     def on_mount(self) -> None:
         """Arrow keys scroll."""
@@ -53,6 +59,9 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _table(rows: list[tuple[str, str, str]]) -> Content:
-    width = max(len(name) for name, *_ in rows)
-    lines = [Content.assemble((name.ljust(width + 2), "bold"), what, (f"  {id_}", "dim")) for name, what, id_ in rows]
+    wide, what_wide = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
+    lines = [
+        Content.assemble((name.ljust(wide), "bold"), what.ljust(what_wide) if id_ else what, (id_, "dim"))
+        for name, what, id_ in rows
+    ]
     return Content("\n").join(lines)

@@ -1,21 +1,27 @@
 """Every key of every screen, with the id under which a person can choose another."""
 
+import importlib
+import pkgutil
+
+from textual.binding import Binding
 from textual.dom import DOMNode
+
+import tui
+from tui.keys import named
+
+
+def every_key() -> list[Binding]:
+    """The keys that have an id, in order of that; imports every screen."""
+    return sorted(named(*owners()), key=lambda binding: binding.id or "")
 
 
 def owners() -> list[type[DOMNode]]:
-    """Everything that has keys, the chat first."""
-    from tui.app import ChatApp
-    from tui.characters_screen import CharactersScreen
-    from tui.chat_screen import ChatScreen
-    from tui.help_screen import HelpScreen
-    from tui.panels.adapters import AdaptersPanel
-    from tui.panels.find import FindPanel
-    from tui.panels.lens import LensPanel
-    from tui.panels.sent import SentPanel
-    from tui.panels.settings import Setting, SettingsPanel
-    from tui.prompt import Prompt
-    from tui.report_screen import ReportScreen
-
-    panels: list[type[DOMNode]] = [SentPanel, FindPanel, SettingsPanel, Setting, LensPanel, AdaptersPanel]
-    return [Prompt, ChatScreen, ChatApp, *panels, CharactersScreen, HelpScreen, ReportScreen]
+    """Every screen and widget that has keys of its own."""
+    modules = [importlib.import_module(one.name) for one in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}.")]
+    return [
+        one
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, DOMNode) and one.__module__ == module.__name__
+        if "BINDINGS" in vars(one)
+    ]

@@ -66,8 +66,10 @@ def _problem(name: str, value: Any, ships: dict[str, str]) -> tuple[str, str]:
         return f"has no key (seen: {one_line(repr(value))})", "write one such as ctrl+s, or several in brackets"
     for key in _listed(value):
         *modifiers, last = key.split("+")
-        if not (set(modifiers) <= _MODIFIERS and (len(last) == 1 or last in _KEYS)):
-            return f"has a key that is none: '{one_line(key)}'", did_you_mean(key, sorted({*_KEYS, *ships.values()}))
+        strange = next((one for one in modifiers if one not in _MODIFIERS), None)
+        if strange is not None or not (len(last) == 1 or last in _KEYS):
+            near = did_you_mean(last, sorted(_KEYS)) if strange is None else did_you_mean(strange, sorted(_MODIFIERS))
+            return f"has a key that is none: '{one_line(key)}'", near
     return "", ""
 
 

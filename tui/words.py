@@ -23,7 +23,7 @@ _ACTIONS = {
     "branch": "branch",
     "stop": "stop",
     "new": "new_chat",
-    "help": "app.help",
+    "help": "app.help(True)",
     "bye": "app.quit",
 }
 """Words that do what a key does."""

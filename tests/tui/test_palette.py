@@ -4,67 +4,59 @@ import pytest
 from textual.binding import Binding
 
 from roleplay.cards.load import CardFile
+from roleplay.chat.words import WORDS
 from roleplay.paths import Home
 from tests.tui.person import Person, meet, play
 from tests.tui.script import Gate, Reply
+from tui import key_list
 from tui.app import ChatApp
-from tui.characters_screen import CharactersScreen
 from tui.chat_screen import ChatScreen
-from tui.help_screen import HelpScreen
+from tui.conversation import Conversation
+from tui.keys import named
 from tui.prompt import Prompt
 
-SCREENS = [Prompt, ChatScreen, CharactersScreen, HelpScreen, ChatApp]
-BINDINGS = [binding for owner in SCREENS for binding in owner.BINDINGS]
-VISIBLE = [
-    binding
-    for owner in (Prompt, ChatScreen, ChatApp)
-    for binding in owner.BINDINGS
-    if isinstance(binding, Binding) and binding.show
-]
+CHAT = named(Prompt, ChatScreen, Conversation, ChatApp)
+TOLD = [one for one in CHAT if one.tooltip and not one.action.startswith("switch_prefix")]
 
 
-def commands(person: Person) -> dict[str, object]:
-    return {command.title: command for command in person.app.get_system_commands(person.chat)}
+def commands(person: Person) -> dict[str, str]:
+    return {command.title: command.help for command in person.app.get_system_commands(person.chat)}
 
 
-def test_every_binding_has_an_id_of_its_own() -> None:
-    ids = [binding.id for binding in BINDINGS if isinstance(binding, Binding)]
-    assert len(ids) == len(BINDINGS) >= 20
+def test_every_key_has_an_id_of_its_own() -> None:
+    owners = key_list.owners()
+    bindings = [binding for owner in owners for binding in vars(owner)["BINDINGS"]]
+    ids = [binding.id for binding in bindings if isinstance(binding, Binding)]
+    assert len(ids) == len(bindings) >= 60
     assert None not in ids
     assert len(set(ids)) == len(ids)
 
 
-def test_the_palette_names_every_command_and_every_prefix(mira: CardFile, home: Home) -> None:
+def test_keys_that_are_shown_say_what_they_do() -> None:
+    silent = [one.id for owner in key_list.owners() for one in named(owner) if one.show and not one.tooltip]
+    assert silent == []
+
+
+def test_the_palette_names_every_command_with_its_key_and_every_prefix(mira: CardFile, home: Home) -> None:
     async def story(person: Person) -> None:
         await person.sees("mira/first@30")
-        named = commands(person)
-        assert [binding.description for binding in VISIBLE if binding.description not in named] == []
-        assert {"Prefix who: switch off", "Prefix late: switch on"} <= set(named)
+        told = commands(person)
+        assert [one.description for one in TOLD if one.description not in told and one.action != "quit"] == []
+        assert told["What was sent"].endswith("token by token · F2")
+        assert {"Prefix who: switch off", "Prefix late: switch on", "Lane base: show beside"} <= set(told)
         await person.press("ctrl+p")
-        await person.sees("Send", "New line", "Stop", "New chat", "Regenerate", "Compare", "Help", "Prefix late")
+        await person.sees("Send", "New line", "Stop", "New chat", "Regenerate", "Lanes", "Help")
         await person.press("escape")
         await person.sees("Say something to Mira")
-        await person.press("f3")
-        await person.sees("late on")
-        assert "Prefix late: switch off" in commands(person)
 
     play(meet(home), story, (120, 60))
 
 
-@pytest.mark.parametrize("binding", VISIBLE, ids=lambda binding: binding.id)
-def test_help_names_every_key_with_what_it_does(binding: Binding) -> None:
-    from tui.app import _named
-
-    named = _named(Prompt, ChatScreen, ChatApp)
-    assert binding in named
-    assert binding.tooltip
-
-
-def test_f1_shows_the_keys_and_escape_leads_back(mira: CardFile, home: Home) -> None:
+def test_f1_shows_keys_and_words_and_escape_leads_back(mira: CardFile, home: Home) -> None:
     async def story(person: Person) -> None:
         await person.press("d", "r", "a", "f1")
-        await person.sees(*(binding.tooltip for binding in VISIBLE))
-        await person.sees("F2 … F9", "Page Up, Page Down", "Ctrl+P", "Everything said is kept")
+        await person.sees(*(binding.tooltip for binding in TOLD), *(word.usage for word in WORDS.values()))
+        await person.sees("Alt+1 … Alt+9", "Page Up, Page Down", "Ctrl+P", "Everything said is kept", "chat.send")
         await person.press("f1")
         await person.sees_no("Page Up, Page Down")
         await person.press("f1")
@@ -75,7 +67,7 @@ def test_f1_shows_the_keys_and_escape_leads_back(mira: CardFile, home: Home) -> 
         await person.hears_out()
         assert person.asked == ["draft"]
 
-    play(meet(home, "fine"), story, (100, 50))
+    play(meet(home, "fine"), story, (130, 140))
 
 
 def test_a_reply_goes_on_while_help_is_read(mira: CardFile, home: Home) -> None:
@@ -85,7 +77,7 @@ def test_a_reply_goes_on_while_help_is_read(mira: CardFile, home: Home) -> None:
         await person.says("Hi")
         await person.sees("half")
         await person.press("f1")
-        await person.sees("Page Up, Page Down")
+        await person.sees("Say what is written")
         gate.open()
         await person.hears_out()
         await person.press("escape")
@@ -113,10 +105,10 @@ def test_commands_of_the_palette_do_what_their_keys_do(mira: CardFile, home: Hom
         await run(person, "Regenerate")
         await person.sees("Second.")
         await person.hears_out(2)
-        await run(person, "Compare")
-        await person.until(lambda: person.chat.talk.comparing)
+        await run(person, "Lane base: show beside")
+        await person.until(lambda: len(person.chat.talk.lanes) == 2)
         await run(person, "Prefix late: switch on")
-        await person.sees("F3  late on")
+        await person.sees("late on")
         await run(person, "New chat")
         await person.sees_no("Second.")
         assert person.asked == ["hello", "hello"]
@@ -136,7 +128,7 @@ def test_stop_of_the_palette_stops_the_reply(mira: CardFile, home: Home) -> None
     play(meet(home, Reply(["half", gate])), story)
 
 
-@pytest.mark.parametrize(("command", "seen"), [("Help", "Page Up, Page Down"), ("Chats", "a new conversation")])
+@pytest.mark.parametrize(("command", "seen"), [("Help", "Say what is written"), ("Chats", "a new conversation")])
 def test_screens_open_from_the_palette(mira: CardFile, home: Home, command: str, seen: str) -> None:
     async def story(person: Person) -> None:
         await person.sees("mira/first@30")
