@@ -1,5 +1,6 @@
 """Which models of other programs stand beside a character."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +17,12 @@ class Remote:
     """As the server lists it."""
     url: str
     """The server's base URL, with `/v1` or whatever stands in its place."""
+
+    @property
+    def name(self) -> str:
+        """Model and server, as they may be shown: a password in the URL is not."""
+        parts = urlsplit(self.url)
+        return f"{self.model} at {parts._replace(netloc=parts.netloc.rpartition('@')[2]).geturl()}"
 
     @property
     def lane(self) -> Lane:
@@ -37,3 +44,12 @@ def parse_remote(text: str) -> Remote:
             f"'{one_line(text)}' is no model of a server; write MODEL@URL, such as qwen3:0.6b@http://localhost:11434/v1"
         )
     return Remote(model, parts._replace(path=parts.path.rstrip("/") or "/v1", query="", fragment="").geturl())
+
+
+def parse_remotes(texts: Sequence[str]) -> tuple[Remote, ...]:
+    """The models typed, each with a name of its own, since lanes go by it. Raises UsageError."""
+    remotes = tuple(parse_remote(text) for text in texts)
+    for i, remote in enumerate(remotes):
+        if remote.model in [other.model for other in remotes[:i]]:
+            raise UsageError(f"the model '{one_line(remote.model)}' is named twice; lanes go by the model's name")
+    return remotes

@@ -26,6 +26,9 @@ def chat(
     lanes: str | None = typer.Option(
         None, "--lanes", help="With --say, who answers: persona+prefix,base+prefix,persona,base."
     ),
+    beside: list[str] = typer.Option(
+        [], "--beside", help="MODEL@URL of an OpenAI-compatible server that answers in a lane beside; again for more."
+    ),
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     run: str = typer.Option(None, "--run", help="Use the adapter of this run."),
@@ -58,6 +61,7 @@ def chat(
     import secrets
 
     from roleplay.chat.manner import Manner
+    from roleplay.chat.remotes import parse_remotes
 
     manner = Manner(
         base=base,
@@ -68,6 +72,7 @@ def chat(
         device=device,
         dtype=dtype,
         compile=compiled,
+        remotes=parse_remotes(beside),
         greet=not lines if greet is None else greet,
         sampling=(
             ("temperature", temperature),
@@ -115,6 +120,7 @@ def _answer_lines(
     lobby = Lobby(find_home(), manner, save=save)
     card_file, chat_id = lobby.begin(name, resume=resume)
     store = lobby.store()
+    from roleplay.chat.company import Company
     from roleplay.chat.open import open_character
     from roleplay.chat.sampled import card_sampling
     from roleplay.chat.session import Session
@@ -131,8 +137,9 @@ def _answer_lines(
         dtype=manner.dtype,
         compile=manner.compile,
     )
-    chosen = choose_lanes(opened, asked_lanes)
-    session = Session(card_file.card, opened.voice.prefixes, opened, store, greet=manner.greet)
+    company = Company(opened, card_file.card, manner.remotes)
+    chosen = [*choose_lanes(opened, asked_lanes), *company.lanes]
+    session = Session(card_file.card, opened.voice.prefixes, company, store, greet=manner.greet)
     if chat_id is not None:
         session.resume(chat_id)
     session.switch(dict(manner.switches))
@@ -160,7 +167,7 @@ def reply(
     session: "Session", opened: "Opened", text: str, lanes: "list[Lane]", sampling: "Sampling", *, as_json: bool
 ) -> None:
     """Answer one turn and print it: a single lane as it comes, several each when it is done."""
-    from roleplay.chat.question import Asked
+    from roleplay.chat.question import Asked, Unanswered
     from roleplay.generation.events import Finished, Piece
 
     session.say(text)
@@ -172,12 +179,14 @@ def reply(
             asked[heard.lane.name] = heard
         elif isinstance(heard, Finished):
             done[heard.lane.name] = heard
+        elif isinstance(heard, Unanswered):
+            say(f"{heard.lane.name}: {heard.problem}")
         elif isinstance(heard, Piece) and alone:
             emit(heard.text, end="")
     if alone:
         emit()
         return
-    for name, finished in ((lane.name, done[lane.name]) for lane in lanes):
+    for name, finished in ((lane.name, done[lane.name]) for lane in lanes if lane.name in done):
         if as_json:
             emit_json(reply_record(opened, asked[name], finished))
         else:
@@ -185,12 +194,13 @@ def reply(
 
 
 def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict[str, Any]:
-    """One reply as data; `prompt` is the text that was sent, control tokens included."""
+    """One reply as data; `prompt` is the text that was sent, control tokens included, `None` to another program."""
+    prompt = None if asked.lane.model else opened.voice.renderer.tokenizer.decode(list(asked.ids))
     return {
         "lane": asked.lane.name,
         "adapter": opened.adapter if asked.lane.adapter else None,
         "prefix": list(asked.prefixes),
-        "prompt": opened.voice.renderer.tokenizer.decode(list(asked.ids)),
+        "prompt": prompt,
         "text": finished.text,
         "tokens": finished.tokens,
         "stopped": finished.stopped,

@@ -1,0 +1,151 @@
+"""One reply of a model behind a server that speaks the OpenAI chat API, as it comes: Ollama, vLLM, llama.cpp."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from openai import APIError, AsyncOpenAI, AsyncStream, BadRequestError, Timeout, UnprocessableEntityError
+from pydantic import BaseModel, ValidationError
+
+from roleplay.cards.model import Card
+from roleplay.cards.prompt import assemble
+from roleplay.chat.question import Ask, Asked, Heard, Unanswered
+from roleplay.chat.remotes import Remote
+from roleplay.chat.trouble import trouble
+from roleplay.errors import ServerError
+from roleplay.generation.events import Finished, Piece
+from roleplay.generation.settings import Sampling
+from roleplay.text import clean
+
+PATIENCE = 300.0
+"""Seconds that a server may be silent; a large model on a small machine takes long to its first word."""
+_CONNECTING = 10.0
+_SEEDS = 2**31
+"""Seeds are below this: some servers keep them in 32 bits."""
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    completion_tokens: int = 0
+
+
+class _Chunk(BaseModel):
+    """https://platform.openai.com/docs/api-reference/chat-streaming, as far as it is used."""
+
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+class RemoteModel:
+    """One model of one server; it remembers which settings it was refused."""
+
+    def __init__(self, remote: Remote, *, patience: float = PATIENCE) -> None:
+        self.remote, self.patience = remote, patience
+        self._limit = "max_tokens"
+        self._unwanted: set[str] = set()
+
+    async def answer(self, ask: Ask, card: Card, sampling: Sampling, tell: Callable[[Heard], object]) -> None:
+        """Tell the reply piece by piece, or why there is none. Cancelling ends it in order and hangs up."""
+        known = {prefix.id for prefix in card.prefixes}
+        tell(Asked(ask.lane, tuple(name for name in ask.prefixes if name in known), 0, ()))
+        begun, text, tokens, stopped = time.monotonic(), "", 0, "end"
+        turns = assemble(card, card.prefixes, ask.prefixes, ask.turns)
+        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        try:
+            async with aclosing(self._chunks(messages, sampling)) as chunks:
+                async for chunk in chunks:
+                    said, stopped = _said(chunk), _stopped(chunk) or stopped
+                    tokens = chunk.usage.completion_tokens if chunk.usage is not None else tokens + bool(said)
+                    if said:
+                        text += said
+                        tell(Piece(ask.lane, said, tokens, time.monotonic() - begun))
+        except asyncio.CancelledError:
+            stopped = "cancelled"
+        except ServerError as error:
+            tell(Unanswered(ask.lane, str(error)))
+            return
+        tell(Finished(ask.lane, text, tokens, stopped, time.monotonic() - begun))
+
+    async def _chunks(self, messages: list[dict[str, str]], sampling: Sampling) -> AsyncGenerator[_Chunk]:
+        """What the server sends, up to its end. Raises ServerError where it breaks off before that, too."""
+        ended = said = False
+        try:
+            async with self._client() as client, await self._asked(client, messages, sampling) as stream:
+                async for value in stream:
+                    chunk = _Chunk.model_validate(value)
+                    ended, said = ended or _stopped(chunk) is not None, True
+                    yield chunk
+        except APIError as error:
+            raise ServerError(trouble(self.remote, error, self.patience)) from error
+        except (ValidationError, ValueError) as error:
+            raise ServerError(
+                f"{self.remote.name} said what the OpenAI API does not know; look at the server's log"
+            ) from error
+        if not ended:
+            raise ServerError(
+                f"{self.remote.name} broke off in the middle of its reply; look at the server's log, and ask again"
+                if said
+                else f"{self.remote.name} answered with nothing of the OpenAI API; check that the URL is that of such "
+                "an API, which mostly ends in /v1"
+            )
+
+    async def _asked(
+        self, client: AsyncOpenAI, messages: list[dict[str, str]], sampling: Sampling
+    ) -> AsyncStream[object]:
+        """The reply under way; asked again without a setting that this model does not take."""
+        while True:
+            settings = {
+                self._limit: sampling.max_new_tokens,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "seed": sampling.seed % _SEEDS,
+            }
+            wanted = {name: value for name, value in settings.items() if name not in self._unwanted}
+            body = {"model": self.remote.model, "messages": messages, "stream": True, **wanted}
+            try:
+                # Untyped, since servers send what the library's own types do not check.
+                return await client.post(
+                    "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
+                )
+            except (BadRequestError, UnprocessableEntityError) as error:
+                if not self._do_without(error, wanted):
+                    raise
+
+    def _client(self) -> AsyncOpenAI:
+        key = os.environ.get("OPENAI_API_KEY", "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ServerError("OPENAI_API_KEY holds characters that no key has; copy it again")
+        patience = Timeout(self.patience, connect=min(self.patience, _CONNECTING))
+        return AsyncOpenAI(base_url=self.remote.url, api_key=key or "none", max_retries=0, timeout=patience)
+
+    def _do_without(self, error: BadRequestError | UnprocessableEntityError, wanted: dict[str, Any]) -> bool:
+        """Leave out or rename the setting that was refused: models that reason take few of them."""
+        named = [name for name in wanted if name == error.param or (not error.param and f"'{name}'" in str(error))]
+        if not named:
+            return False
+        if named[0] == "max_tokens":
+            self._limit = "max_completion_tokens"
+        else:
+            self._unwanted.add(named[0])
+        return True
+
+
+def _said(chunk: _Chunk) -> str:
+    return "".join(clean(choice.delta.content or "") for choice in chunk.choices[:1] if choice.delta is not None)
+
+
+def _stopped(chunk: _Chunk) -> str | None:
+    """How the reply ended; `None` while it goes on."""
+    reason = next((choice.finish_reason for choice in chunk.choices), None)
+    return None if reason is None else "length" if reason == "length" else "end"
