@@ -46,11 +46,11 @@ NEVER = 339
 
 
 @pytest.fixture
-def opened(folder: Path) -> Opened:
+def opened(folder: Path, home: Home) -> Opened:
     base = load_tiny_base(folder)
     renderer = make_renderer(base.tokenizer)
     engine = Engine(base, load_adapter(base, folder.parent / "adapter"), [2])
-    return Opened(Voice(CARD, card_prefixes(CARD, renderer), renderer), engine, None, "")
+    return Opened(Voice(CARD, card_prefixes(CARD, renderer), renderer), engine, None, "", home)
 
 
 def begin(opened: Opened, store: ChatStore | None = None, *, greet: bool = False) -> Session:

@@ -16,6 +16,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import load_card
+from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.open import open_character
 from roleplay.chat.process import AnswerProcess
 from roleplay.chat.question import Ask, Asked, Question
@@ -45,7 +46,7 @@ silent = worker._open
 
 class Noisy:
     def __init__(self, answers):
-        self.answers = answers
+        self.answers, self.look_up, self.weigh = answers, answers.look_up, answers.weigh
     def answer(self, question, cancel):
         for heard in self.answers.answer(question, cancel):
             print("a library that prints", flush=True)
@@ -176,8 +177,9 @@ def test_a_listener_who_leaves_ends_the_reply_and_the_next_is_whole(worker: Answ
 
 def test_a_prompt_longer_than_the_context_is_an_error_and_the_next_question_is_answered(worker: AnswerProcess) -> None:
     child = worker._process
+    long = tuple(replace(ask, turns=(Turn("user", "逗" * CONTEXT),)) for ask in QUESTION.asks)
     with pytest.raises(BaseModelError, match=f"the base takes {CONTEXT}; shorten the message"):
-        list(worker.answer(replace(QUESTION, turns=(Turn("user", "逗" * CONTEXT),))))
+        list(worker.answer(replace(QUESTION, asks=long)))
 
     assert [type(heard) for heard in worker.answer(QUESTION)][:2] == [Asked, Asked]
     assert worker._process is child
@@ -254,3 +256,15 @@ def is_running(pid: int) -> bool:
     """Whether the process computes; a zombie that nobody waits for does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
+
+
+def test_what_was_sent_and_how_likely_a_reply_was_are_looked_up_in_between(worker: AnswerProcess) -> None:
+    (persona, base) = worker.look(LookUp(QUESTION))
+    asked = [heard for heard in worker.answer(QUESTION) if isinstance(heard, Asked)]
+    (weighed,) = worker.look(Weigh(QUESTION, "Aye."))
+
+    assert isinstance(persona, Sent)
+    assert isinstance(base, Sent)
+    assert [persona.ids, base.ids] == [heard.ids for heard in asked]
+    assert isinstance(weighed, Weighed)
+    assert "".join(token.text for token in weighed.tokens) == "Aye."
