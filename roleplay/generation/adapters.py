@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from roleplay.errors import BaseModelError
 from roleplay.generation.lanes import Lane
-from roleplay.models.adapter import PERSONA, load_adapter, load_beside, set_strength
+from roleplay.models.adapter import PERSONA, load_adapter, load_beside
 from roleplay.models.base import Base
+from roleplay.models.rows import BARE
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-BARE = "__base__"
-"""What peft calls a row that no adapter touches."""
 _LOADED = 6
 """Adapters that stay in memory where no lane asks for more at once."""
 
@@ -42,7 +41,7 @@ class Adapters:
         self._names[which] = name
 
     def weights(self, lanes: Sequence[Lane], chosen: str, strength: float) -> list[tuple[str, float]]:
-        """Adapter and strength of each lane, set in the model; at a strength of 0 it is the base itself.
+        """Name of the adapter and strength of each lane; at a strength of 0 it is the base itself.
 
         `chosen` is the label that a lane's empty one stands for. Raises BaseModelError for one that is not attached.
         """
@@ -57,8 +56,6 @@ class Adapters:
                 raise BaseModelError(f"a persona lane needs an adapter, and {missing}")
             self._names[which] = self._names.pop(which)
             found.append((self._names[which], strength) if strength else (BARE, 0.0))
-        for name in {name for name, _ in found} - {BARE}:
-            set_strength(self.tuned, name, strength)
         return found
 
     def release(self, used: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import StoppingCriteriaList
@@ -20,6 +20,7 @@ from roleplay.generation.score import log_probabilities
 from roleplay.generation.settings import Sampling
 from roleplay.generation.streamer import Events, LaneStreamer, Stopped
 from roleplay.models.base import Base
+from roleplay.models.rows import row_adapters
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -133,7 +134,8 @@ class Engine:
             raise _full(longest, self.base.context)
         rows = self._rows(lanes, whole, strength)
         try:
-            return log_probabilities(self._model(), rows, replies, self.kept, self._pad, self._options(rows))
+            with row_adapters(self.tuned, [row[:2] for row in rows]):
+                return log_probabilities(self.base.model, rows, replies, self.kept, self._pad)
         except BaseException:
             self.kept.forget()
             raise
@@ -143,12 +145,6 @@ class Engine:
         for name in self.adapters.release([name for name, _ in weights]):
             self.kept.forget(name)
         return [Row(name, scale, tuple(row)) for (name, scale), row in zip(weights, ids, strict=True)]
-
-    def _model(self) -> Any:
-        return self.base.model if self.tuned is None else self.tuned
-
-    def _options(self, rows: Sequence[Row]) -> dict[str, Any]:
-        return {} if self.tuned is None else {"adapter_names": [row.adapter for row in rows]}
 
     @property
     def _pad(self) -> int:
@@ -160,10 +156,10 @@ class Engine:
         try:
             streamer = LaneStreamer(work.lanes, begun, self.base.tokenizer, self.end_ids, work.limit, events)
             ids, mask = left_pad([row.ids for row in work.rows], self._pad)
-            with torch.inference_mode():
+            with torch.inference_mode(), row_adapters(self.tuned, [row[:2] for row in work.rows]):
                 past = None if self.compile else self.kept.begin(work.rows, [1] * len(work.rows))
                 cache = {"cache_implementation": "static"} if self.compile else {"past_key_values": past}
-                self._model().generate(
+                self.base.model.generate(
                     input_ids=ids.to(self.base.model.device),
                     attention_mask=mask.to(self.base.model.device),
                     do_sample=False,
@@ -174,7 +170,6 @@ class Engine:
                     stopping_criteria=StoppingCriteriaList([Stopped(work.lanes, work.cancel, streamer)]),
                     streamer=streamer,
                     **cache,
-                    **self._options(work.rows),
                 )
                 fed = [row._replace(ids=(*row.ids, *new)) for row, new in zip(work.rows, streamer.tokens, strict=True)]
                 self.kept.keep(fed, [ids.shape[1] - len(row.ids) for row in work.rows], past)

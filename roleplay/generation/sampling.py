@@ -10,10 +10,12 @@ from transformers import (
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
-    TopPLogitsWarper,
 )
 
 from roleplay.generation.settings import Sampling
+
+_FEW = 256
+"""Tokens that nearly always hold all of top-p."""
 
 
 class GumbelNoise(LogitsProcessor):
@@ -27,10 +29,33 @@ class GumbelNoise(LogitsProcessor):
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores (B, V) with noise of shape (V,) added to each row."""
-        uniform = torch.rand(scores.shape[-1], generator=self.generator, dtype=torch.float64).clamp_(1e-300, 1 - 1e-16)
-        noise = -torch.log(-torch.log(uniform))
-        return scores + noise.to(scores.device, scores.dtype)
+        """Scores (B, V) with noise of shape (V,) added to each row; what no row may say gets none."""
+        uniform = torch.rand(scores.shape[-1], generator=self.generator, dtype=torch.float64)
+        open_ids = scores.isfinite().any(0).nonzero()[:, 0]
+        noise = -torch.log(-torch.log(uniform[open_ids.to(uniform.device)].clamp_(1e-300, 1 - 1e-16)))
+        return scores.index_add(1, open_ids, noise.to(scores.device, scores.dtype).expand(len(scores), -1))
+
+
+class TopP(LogitsProcessor):
+    """Keeps the likeliest tokens whose probabilities sum to `share` (Holtzman et al. 2020).
+
+    transformers' own sorts the vocabulary; here the likeliest few are looked at, and all where these are not enough.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (B, V) with all others at minus infinity."""
+        total = scores.logsumexp(-1, keepdim=True)
+        for few in (_FEW, scores.shape[1]):
+            logs, ids = scores.topk(min(few, scores.shape[1]))
+            shares = (logs - total).exp()
+            before = shares.cumsum(-1) - shares  # of all that is likelier
+            if bool((before[:, -1] >= self.share).all()):
+                break
+        kept = logs.masked_fill(before >= self.share, -torch.inf)
+        return torch.full_like(scores, -torch.inf).scatter(1, ids, kept)
 
 
 class PenaltyFrom(LogitsProcessor):
@@ -65,7 +90,7 @@ def processors(sampling: Sampling, starts: Sequence[int]) -> LogitsProcessorList
         if sampling.top_k:
             chain.append(TopKLogitsWarper(sampling.top_k))
         if sampling.top_p < 1:
-            chain.append(TopPLogitsWarper(float(sampling.top_p)))
+            chain.append(TopP(float(sampling.top_p)))
         if sampling.min_p:
             chain.append(MinPLogitsWarper(float(sampling.min_p)))
         chain.append(GumbelNoise(sampling.seed))

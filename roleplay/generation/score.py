@@ -15,7 +15,7 @@ _LOGITS_AT_ONCE = 32_000_000
 
 @torch.inference_mode()
 def log_probabilities(
-    model: Any, rows: Sequence[Row], replies: Sequence[Sequence[int]], kept: KeptRows, pad: int, options: dict[str, Any]
+    model: Any, rows: Sequence[Row], replies: Sequence[Sequence[int]], kept: KeptRows, pad: int
 ) -> list[list[float]]:
     """Natural logarithms of the probabilities of all ids of each reply.
 
@@ -35,7 +35,7 @@ def log_probabilities(
     found: list[torch.Tensor] = []
     for end in ends:
         keep = end - max(at, total - columns)
-        logits = _logits(model, ids[:, at:end], mask[:, :end], past, keep, options)
+        logits = _logits(model, ids[:, at:end], mask[:, :end], past, keep)
         done = sum(part.shape[1] for part in found)
         for i in range(0, keep, block):
             part = logits[:, i : i + block].float()
@@ -47,16 +47,13 @@ def log_probabilities(
     return [row[columns - len(reply) :].tolist() for row, reply in zip(scores, replies, strict=True)]
 
 
-def _logits(
-    model: Any, ids: torch.Tensor, mask: torch.Tensor, past: Any, keep: int, options: dict[str, Any]
-) -> torch.Tensor:
+def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, past: Any, keep: int) -> torch.Tensor:
     """Logits after the last `keep` of the `ids`, (B, keep, V)."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    known = inspect.signature(inner.forward).parameters
+    known = inspect.signature(model.forward).parameters
     inputs = {"input_ids": ids, "attention_mask": mask}
     if "position_ids" in known:
         inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     extra = {"logits_to_keep": keep} if "logits_to_keep" in known else {}
-    sent = {name: tensor.to(inner.device) for name, tensor in inputs.items()}
-    logits: torch.Tensor = model(**sent, past_key_values=past, use_cache=past is not None, **extra, **options).logits
+    sent = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+    logits: torch.Tensor = model(**sent, past_key_values=past, use_cache=past is not None, **extra).logits
     return logits[:, -keep:]

@@ -137,13 +137,6 @@ def load_beside(tuned: PeftModel, base: Base, folder: Path, name: str) -> None:
             raise
 
 
-def set_strength(tuned: PeftModel | None, name: str, strength: float) -> None:
-    """Multiply what the adapter called `name` adds by `strength`; 1 is as it was trained."""
-    for module in tuned.modules() if tuned is not None else ():
-        if isinstance(module, LoraLayer):
-            module.set_scale(name, strength)
-
-
 def _attach(base: Base, folder: Path, *, name: str, dropout: float, trainable: bool) -> tuple[PeftModel, Targets]:
     targets = find_targets(base.model)
     config = _checked(base, folder, targets, dropout=dropout, trainable=trainable)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, TopPLogitsWarper
 
 from roleplay.generation.decode import TextStream
-from roleplay.generation.sampling import GumbelNoise, left_pad, processors
+from roleplay.generation.sampling import GumbelNoise, TopP, left_pad, processors
 from roleplay.generation.settings import Sampling
 
 SCORES = torch.tensor([[2.0, 1.0, 0.0, -1.0, 0.5]])
@@ -41,6 +41,28 @@ def test_a_temperature_of_zero_always_takes_the_likeliest() -> None:
 )
 def test_filters_keep_what_they_say(sampling: Sampling, kept: set[int]) -> None:
     assert set(drawn(sampling, 400).nonzero().flatten().tolist()) == kept
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.3, 0.9, 0.9999])
+@pytest.mark.parametrize("sharpness", [0.01, 1.0, 8.0])
+def test_top_p_keeps_what_sorting_the_whole_vocabulary_keeps(sharpness: float, share: float) -> None:
+    scores = sharpness * torch.randn(3, 2000, generator=torch.Generator().manual_seed(1))
+    scores[1, ::2] = -torch.inf
+
+    mine, theirs = (warp(torch.zeros(3, 0), scores.clone()) for warp in (TopP(share), TopPLogitsWarper(share)))
+
+    assert ((mine.isfinite() != theirs.isfinite()).sum(1) <= 1).all(), "where shares are summed in another order"
+    both = mine.isfinite() & theirs.isfinite()
+    assert torch.equal(mine[both], scores[both])
+
+
+def test_noise_does_not_depend_on_what_a_filter_left() -> None:
+    filtered = SCORES.masked_fill(SCORES < 0.7, -torch.inf)
+
+    left = GumbelNoise(9)(torch.zeros(1, 0), filtered)
+
+    assert torch.equal(left[0, :2], GumbelNoise(9)(torch.zeros(1, 0), SCORES)[0, :2])
+    assert torch.equal(left[0, 2:], filtered[0, 2:])
 
 
 def test_the_same_seed_gives_the_same_noise_to_every_row() -> None:
