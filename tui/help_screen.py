@@ -1,5 +1,6 @@
 """What the keys and the words with a slash do."""
 
+import textwrap
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -27,6 +28,10 @@ _KEYS_FILE = "Other keys: write lines such as 'chat.send: ctrl+s' to {}. A wide 
 
 _WIDE = 120
 """Columns from which on there is room for the ids of keys."""
+_MARGIN = 14
+"""Columns that the border, the space around it and the scroll bar take."""
+_NARROWEST = 16
+"""Columns that are left to what a key does, however narrow the screen is."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -44,11 +49,12 @@ class HelpScreen(ModalScreen[None]):
         """One column that scrolls; what was asked for stands first."""
         from roleplay.chat.words import WORDS
 
-        own = _KEYS_FILE.format(self.keys_file)
-        rows = self.keys if self.app.size.width >= _WIDE else [(keys, what, "") for keys, what, _ in self.keys]
-        keys = Static(_table(rows)), Static(plain(own), classes="help-words")
+        columns = self.app.size.width
+        rows = self.keys if columns >= _WIDE else [(keys, what, "") for keys, what, _ in self.keys]
         words = [(word.usage, word.what, "") for word in WORDS.values()]
-        slash = Static(_table(words)), Static(Content(_SLASH), classes="help-words")
+        own = Static(plain(_KEYS_FILE.format(self.keys_file)), classes="help-words")
+        keys = Static(_table(rows, columns - _MARGIN)), own
+        slash = Static(_table(words, columns - _MARGIN)), Static(Content(_SLASH), classes="help-words")
         with VerticalScroll(id="help"):
             yield from (*slash, *keys) if self.words_first else (*keys, *slash)
             yield Static(Content(_CHAT))
@@ -58,10 +64,14 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").focus()
 
 
-def _table(rows: list[tuple[str, str, str]]) -> Content:
+def _table(rows: list[tuple[str, str, str]], width: int) -> Content:
+    """Names, what they do, ids; what is too long for its column goes on below, within it."""
     wide, what_wide = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
-    lines = [
-        Content.assemble((name.ljust(wide), "bold"), what.ljust(what_wide) if id_ else what, (id_, "dim"))
-        for name, what, id_ in rows
-    ]
+    lines = []
+    for name, what, id_ in rows:
+        first, *more = [what] if id_ else textwrap.wrap(what, max(width - wide, _NARROWEST))
+        lines.append(
+            Content.assemble((name.ljust(wide), "bold"), first.ljust(what_wide) if id_ else first, (id_, "dim"))
+        )
+        lines += [Content(" " * wide + line) for line in more]
     return Content("\n").join(lines)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from roleplay.chat.commands import Command
 from roleplay.chat.words import Kind
 from roleplay.errors import UsageError
-from roleplay.text import did_you_mean
+from roleplay.text import clean, did_you_mean
 from tui.messages import Switched
 from tui.panels.open import open_panel
 from tui.plain import tell
@@ -165,4 +165,4 @@ async def _file(screen: "ChatScreen", command: Command) -> None:
 def _labels(talk: "Talk") -> list[str]:
     from roleplay.models.find import adapter_choices
 
-    return [choice.label for choice in adapter_choices(talk.home, talk.card.name)]
+    return [clean(choice.label) for choice in adapter_choices(talk.home, talk.card.name)]

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _STRONG = 3.0
 """Nats from which on a token is painted as strongly learned: 20 times likelier."""
 _MEANINGS = (
-    ("strong", f"learned, by {_STRONG:.0f} nats and more"),
-    ("learned", "learned, by 1 nat and more"),
+    ("strong", f"learned ≥ {_STRONG:.0f} nats"),
+    ("learned", "learned ≥ 1 nat"),
     ("base", "the base's own"),
-    ("less", "less likely with the adapter"),
-    ("copied", "memorised: stands in a corpus"),
+    ("less", "less likely"),
+    ("copied", "memorised"),
 )
 """What the colours of the style sheet mean."""
 

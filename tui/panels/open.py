@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from roleplay.chat.said import Said
+from tui.conversation import Conversation
 from tui.messages import FoundChosen
 from tui.plain import tell
 
@@ -60,6 +61,7 @@ async def arrive(screen: "ChatScreen", turn: int) -> None:
     if not any(other is said for other in session.line):
         session.branch(session.tree.tip(said))
         await screen.draw()
+    await screen.query_one(Conversation).reveal(said)
     screen.mark(said)
 
 
