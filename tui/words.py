@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from roleplay.chat.commands import Command
+from roleplay.chat.remotes import parse_remote
 from roleplay.chat.words import Kind
 from roleplay.errors import UsageError
 from roleplay.text import clean, did_you_mean
@@ -82,7 +83,7 @@ async def obey(screen: "ChatScreen", command: Command) -> None:
             talk.session.switch({prefix: on})
             screen.post_message(Switched(prefix, on))
         case Command("lane", lanes):
-            await screen.show_lanes([str(lane) for lane in lanes])
+            await screen.show_lanes([_lane(talk, str(lane)) for lane in lanes])
         case Command("take", (str(lane),)):
             await screen.action_take(lane)
         case Command("swipe", steps):
@@ -151,6 +152,16 @@ def _report(screen: "ChatScreen", what: str) -> None:
         told = "\n".join([f"{name:<13} {value}" for name, value in about.items()])
         told += f"\n\n{card.description}".rstrip()
     screen.app.push_screen(ReportScreen(told))
+
+
+def _lane(talk: "Talk", name: str) -> str:
+    """The name of a lane; `MODEL@URL` adds a model of another program to those that can answer. Raises UsageError."""
+    if "@http" not in name:
+        return name
+    remote = parse_remote(name.removeprefix("@"))
+    if remote not in talk.company.remotes:
+        talk.company.remotes.append(remote)
+    return remote.lane.name
 
 
 def names_of_lanes(talk: "Talk") -> list[str]:

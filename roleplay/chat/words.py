@@ -44,7 +44,9 @@ WORDS = {
     "take": Word("/take LANE", "Let what this lane said be the reply", ("lane",), 1),
     "stop": Word("/stop", "Stop the reply; what was said of it is kept"),
     "prefix": Word("/prefix ID on|off", "Switch a prefix", ("prefix", "switch"), 2),
-    "lane": Word("/lane NAME …", "Let these lanes answer; the first is the conversation", ("lane",), 1, many=True),
+    "lane": Word(
+        "/lane NAME …", "Let these lanes answer, or MODEL@URL; the first is the conversation", ("lane",), 1, many=True
+    ),
     "strength": Word("/strength PERCENT", "Of the adapter: 0 is the base, 100 as it was trained", ("percent",), 1),
     "adapter": Word("/adapter [LABEL]", "Let another adapter answer; 'card' goes back", ("adapter",)),
     "card": Word("/card new", "Go on with the card as it is now", ("new",), 1),

@@ -87,6 +87,8 @@ def test_words_set_what_the_chat_remembers(mira: CardFile, home: Home) -> None:
         await person.hears_out()
         await person.says("/take persona+prefix")
         await becomes(person, "a", "ONE")
+        await person.says("/lane base qwen3:0.6b@http://127.0.0.1:9/v1")
+        await person.until(lambda: talk.session.settings.lanes == ("base", "@qwen3:0.6b"))
         await person.says("/set temperature card")
         await person.until(lambda: not talk.session.settings.sampling)
 
@@ -98,6 +100,7 @@ WRONG = {
     "/set top_p 3": "top_p 3:",
     "/strength 200": "out of reach",
     "/prefix lat on": "did you mean 'late'?",
+    "/lane x@http:": "write MODEL@URL",
     "/lane bse": "did you mean 'base'?",
     "/adapter second@best": "no adapter 'second@best'",
 }

@@ -3,7 +3,7 @@
 from textual.binding import Binding
 
 PANEL_BINDINGS = tuple(
-    Binding(keys, f"panel('{name}')", description, id=f"chat.{name}", tooltip=tooltip, priority=True)
+    Binding(keys, f"panel('{name}')", description, id=f"chat.{name}", tooltip=tooltip, show=False, priority=True)
     for keys, name, description, tooltip in (
         ("f2", "sent", "What was sent", "The exact request of the last reply, token by token"),
         ("f3,ctrl+f", "find", "Find", "Find in all chats"),
