@@ -2,8 +2,7 @@
 
 import json
 import lzma
-import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,14 @@ def _chat(i: int, said: str, answer: str) -> dict[str, object]:
 
 @pytest.fixture
 def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A few hundred made-up rows in every source, and sixty dialogues of pocket's own."""
-    folder = tmp_path / "text"
+    """The sources, below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return write_texts(tmp_path)
+
+
+def write_texts(root: Path) -> Path:
+    """A few hundred made-up rows in every source, and sixty dialogues of pocket's own. Returns the sources' folder."""
+    folder = root / "text"
     folder.mkdir()
     rows = {
         "en_novels": [{"text": f"The {i} boats went out and {i * 3} came home before dark."} for i in range(300)],
@@ -43,25 +48,40 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, values in rows.items():
         with lzma.open(folder / f"{name}.jsonl.xz", "wt", encoding="utf-8") as file:
             file.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-    chats = tmp_path / "data" / "pocket" / "chats"
+    chats = root / "data" / "pocket" / "chats"
     chats.mkdir(parents=True)
     own = [f"- - system: 你叫小北{i}。\n  - user: 你叫什么？\n  - char: 小北{i}。\n" for i in range(60)]
     (chats / "zh.yaml").write_text("\n".join(own), encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
     return folder
 
 
-@pytest.fixture
-def pretrained(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
-    """Trains the tiny pocket, or goes on with it; returns its work folder."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(RECIPE)
-    work = tmp_path / "work"
+@dataclass(frozen=True)
+class Pretrained:
+    """A tiny pocket after both stages."""
 
-    def train() -> Path:
-        arguments = ["--text", str(text), "--recipe", str(recipe), "--work", str(work)]
-        monkeypatch.setattr(sys, "argv", ["pretrain", *arguments])
-        pretrain.main()
-        return work
+    folder: Path
+    """Holds everything; the current folder of a training."""
+    text: Path
+    """Sources."""
+    recipe: Path
+    """File of the recipe."""
+    work: Path
+    """What training left."""
 
-    return train
+    def train(self) -> None:
+        """Train it, or go on with it."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            places = {"--text": self.text, "--recipe": self.recipe, "--work": self.work}
+            patch.setattr("sys.argv", ["pretrain", *(str(part) for place in places.items() for part in place)])
+            pretrain.main()
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
+    """Trained once; nothing changes it but a training, which has nothing left to do."""
+    root = tmp_path_factory.mktemp("pocket")
+    (root / "recipe.yaml").write_text(RECIPE)
+    made = Pretrained(root, write_texts(root), root / "recipe.yaml", root / "work")
+    made.train()
+    return made

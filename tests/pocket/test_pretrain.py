@@ -1,7 +1,6 @@
 """Pretraining runs from text to a model, goes on after a stop, and keeps held-out text out."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,19 +16,20 @@ from roleplay.pocket.mixture import (
 )
 from roleplay.pocket.optimizer import MuonAdamW
 from roleplay.pocket.tokenizer import train_tokenizer
+from tests.pocket.conftest import Pretrained
 
 
 def test_a_tiny_pocket_is_trained_through_both_stages_and_a_second_call_has_nothing_to_do(
-    pretrained: Callable[[], Path],
+    pretrained: Pretrained,
 ) -> None:
-    work = pretrained()
+    work = pretrained.work
     entries = [json.loads(line) for line in (work / "metrics.jsonl").read_text().splitlines()]
     assert {entry["stage"] for entry in entries} == {"language", "dialogue"}
     losses = [entry["eval_zh_loss"] for entry in entries if "eval_zh_loss" in entry]
     assert losses[-1] < losses[0]
     final = work / "dialogue" / "final" / "model.safetensors"
     before = final.stat().st_mtime_ns
-    pretrained()
+    pretrained.train()
     assert final.stat().st_mtime_ns == before
 
 

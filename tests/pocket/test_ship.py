@@ -1,22 +1,27 @@
 """A pretrained pocket becomes a folder that loads, with a card of its own numbers."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from roleplay.generation.settings import Sampling
 from roleplay.models.base import load_base
 from roleplay.models.spec import parse_spec, verify_pocket
 from roleplay.pocket.card import PROMPTS, read_curve
 from roleplay.pocket.config import load_recipe
 from roleplay.pocket.ship import ship
+from tests.pocket.conftest import Pretrained
 
 
 def test_a_pretrained_pocket_is_shipped_with_hashes_and_a_card(
-    pretrained: Callable[[], Path], text: Path, tmp_path: Path
+    pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work, target = pretrained(), tmp_path / "data" / "pocket"
-    recipe = load_recipe(tmp_path / "recipe.yaml")
-    ship(work, text, recipe, target)
+    monkeypatch.chdir(pretrained.folder)
+    monkeypatch.setattr("roleplay.pocket.card._SAMPLING", Sampling(temperature=0.7, max_new_tokens=12, seed=1))
+    target = Path("data") / "pocket"
+    recipe = load_recipe(pretrained.recipe)
+    ship(pretrained.work, pretrained.text, recipe, target)
     verify_pocket(target)
     assert load_base(parse_spec(str(target))).context == recipe.shape.context
     card = (target / "README.md").read_text(encoding="utf-8")
