@@ -53,8 +53,13 @@ def test_openings_are_not_asked_and_every_prompt_ends_with_the_person(card_file:
 
 
 def test_a_tiny_adapter_is_measured_and_its_card_is_filled(
-    card_file: CardFile, home: Home, tmp_path: Path, chatml_tokenizer: PreTrainedTokenizerFast
+    card_file: CardFile,
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chatml_tokenizer: PreTrainedTokenizerFast,
 ) -> None:
+    monkeypatch.setattr("roleplay.pocket.bars.LONGEST", 16)
     base = save_tiny_base(tmp_path / "base", chatml_tokenizer)
     run = home.runs / "mimi" / "first"
     save_tiny_adapter(base, run / "adapter" / "best")

@@ -62,7 +62,7 @@ def test_a_step_in_several_passes_is_the_same_step(tmp_path: Path, card: Path, m
     assert losses(split) == pytest.approx(losses(whole), rel=1e-4)
 
 
-@pytest.mark.parametrize("stop", [interrupt_at(7), crash_at(7)])
+@pytest.mark.parametrize("stop", [crash_at(7), pytest.param(interrupt_at(7), marks=pytest.mark.soak)])
 def test_a_run_on_trees_goes_on_as_if_never_stopped(tmp_path: Path, card: Path, stop: Any) -> None:
     whole = run_pell(Home(tmp_path / "one"), card, "whole", **EXACT)
     home = Home(tmp_path / "other")

@@ -63,7 +63,7 @@ def test_a_run_ends_when_so_many_losses_in_a_row_were_not_the_lowest(
     assert summary["best_step"] == losses.index(min(losses[:step])) + 1
 
 
-@pytest.mark.parametrize("patience", [3, 4])
+@pytest.mark.parametrize("patience", [3, pytest.param(4, marks=pytest.mark.soak)])
 def test_a_run_that_reaches_its_last_step_did_not_end_early(
     tmp_path: Path, card: Path, losses: list[float], patience: int
 ) -> None:
@@ -81,7 +81,7 @@ def early(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, one_thread:
     return run_pell(Home(folder / "home"), card, "whole", early_stopping=2, **FAST)
 
 
-@pytest.mark.parametrize("step", [3, 7, 8])
+@pytest.mark.parametrize("step", [3, pytest.param(7, marks=pytest.mark.soak), 8])
 def test_after_ctrl_c_the_losses_before_it_still_count(tmp_path: Path, card: Path, early: Run, step: int) -> None:
     """At 3 and at 8 one loss of two has been too high."""
     home = Home(tmp_path / "home")
@@ -105,7 +105,7 @@ def test_a_crash_before_the_deciding_loss_changes_nothing(tmp_path: Path, card: 
     assert outcome(resume_pell(home, card)) == outcome(early)
 
 
-@pytest.mark.parametrize("save_steps", [1, 5, 50])
+@pytest.mark.parametrize("save_steps", [1, pytest.param(5, marks=pytest.mark.soak), 50])
 def test_a_run_killed_between_its_end_and_its_summary_ends_at_the_same_step(
     tmp_path: Path, card: Path, early: Run, monkeypatch: pytest.MonkeyPatch, save_steps: int
 ) -> None:

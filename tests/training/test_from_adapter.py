@@ -253,7 +253,7 @@ def job_of(tmp_path: Path, card: Path, **changes: Any) -> Corpus:
     return corpus
 
 
-@pytest.mark.parametrize("weight", [1.0, 2.0])
+@pytest.mark.parametrize("weight", [pytest.param(1.0, marks=pytest.mark.soak), 2.0])
 def test_old_dialogues_are_trained_at_their_weight_and_shared_ones_at_the_cards_own(
     tmp_path: Path, card: Path, tiny_base: Path, old: Old, trained_rows: list[Row], weight: float
 ) -> None:

@@ -52,7 +52,7 @@ def test_an_epoch_is_kept_as_a_run_that_ends_there_leaves_it(tmp_path: Path, car
     assert kept(long)["epoch-1"][1] == outcome(short)["last"] != outcome(long)["last"]
 
 
-@pytest.mark.parametrize("step", [2, 3, 8])
+@pytest.mark.parametrize("step", [pytest.param(2, marks=pytest.mark.soak), 3, 8])
 def test_a_run_interrupted_and_resumed_keeps_the_same(tmp_path: Path, card: Path, whole: Run, step: int) -> None:
     home = Home(tmp_path / "home")
     run = run_pell(home, card, "whole", interrupt_at(step), **KEEP)
@@ -61,7 +61,7 @@ def test_a_run_interrupted_and_resumed_keeps_the_same(tmp_path: Path, card: Path
     assert (kept(run), outcome(run)) == (kept(whole), outcome(whole))
 
 
-@pytest.mark.parametrize("step", [3, 8])
+@pytest.mark.parametrize("step", [3, pytest.param(8, marks=pytest.mark.soak)])
 def test_a_run_that_crashed_keeps_the_same(tmp_path: Path, card: Path, whole: Run, step: int) -> None:
     home = Home(tmp_path / "home")
     with pytest.raises(Crash):

@@ -39,7 +39,7 @@ def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # 13 steps, 3 an epoch: a checkpoint every 5, a log entry every 3, a held-out loss every 4.
-@pytest.mark.parametrize("step", [1, 6, 10])
+@pytest.mark.parametrize("step", [1, 6, pytest.param(10, marks=pytest.mark.soak)])
 def test_ctrl_c_saves_and_the_resumed_run_is_the_whole_one(
     tmp_path: Path, card: Path, finished: Finished, step: int
 ) -> None:
@@ -65,7 +65,7 @@ def test_the_last_adapter_of_a_stopped_run_has_the_loss_of_its_own_step_or_none(
     assert (passport.heldout_loss is not None) is evaluated
 
 
-@pytest.mark.parametrize("step", [3, 6, 13])
+@pytest.mark.parametrize("step", [3, pytest.param(6, marks=pytest.mark.soak), 13])
 def test_a_crash_loses_no_more_than_the_steps_since_the_checkpoint(
     tmp_path: Path, card: Path, finished: Finished, step: int
 ) -> None:

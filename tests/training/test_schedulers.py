@@ -89,8 +89,15 @@ BY_LOSS: dict[str, Any] = {
 """Every loss but the first counts as a bad one, so that the rate falls step by step."""
 
 
-@pytest.mark.parametrize("anyway", [False, True])
-@pytest.mark.parametrize("name", ["reduce_lr_on_plateau", "greedy"])
+@pytest.mark.parametrize(
+    ("name", "anyway"),
+    [
+        ("reduce_lr_on_plateau", False),
+        ("greedy", True),
+        pytest.param("reduce_lr_on_plateau", True, marks=pytest.mark.soak),
+        pytest.param("greedy", False, marks=pytest.mark.soak),
+    ],
+)
 def test_a_schedule_that_follows_the_losses_goes_on_where_it_stopped(
     tmp_path: Path, card: Path, name: str, anyway: bool
 ) -> None:
