@@ -1,5 +1,6 @@
 """`roleplay chat`: talk to a character; `--say` answers without a screen."""
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def chat(
+    context: typer.Context,
     name: str | None = typer.Argument(None, help="Name of a character, or a card's path; left out: a list."),
     lines: list[str] = typer.Option([], "--say", help="Answer this without a screen; again for more; '-' reads lines."),
     resume: bool = typer.Option(False, "--resume", help="Go on in the conversation talked in last."),
@@ -48,6 +50,10 @@ def chat(
     save: bool = typer.Option(True, "--save/--no-save", help="Keep the conversation."),
     trust_remote_code: bool = typer.Option(False, "--trust-remote-code", help="Let the base's own code run."),
     as_json: bool = typer.Option(False, "--json", help="With --say, print one JSON object a reply."),
+    web: bool = typer.Option(False, "--web", help="Serve the screen to a browser of this machine."),
+    port: int = typer.Option(
+        None, "--port", help="With --web: port on 127.0.0.1, 8000 if left out; 0 takes a free one."
+    ),
 ) -> None:
     """Open the chat screen, or answer each --say in every lane asked for."""
     if adapter not in ("best", "last") and not adapter.removeprefix("epoch-").replace(".", "", 1).isdecimal():
@@ -85,7 +91,16 @@ def chat(
         ),
         switches=_switches(prefix),
     )
-    if lines:
+    if port is not None and not web:
+        raise UsageError("--port goes with --web")
+    screenless = bool(lines) or lanes is not None or as_json
+    if web and screenless:
+        raise UsageError("--web shows the screen; leave --say, --lanes and --json out")
+    if web:
+        from roleplay.cli.web import serve_chat
+
+        serve_chat(context, port)
+    elif lines:
         _answer_lines(name, lines, manner, lanes, resume=resume, save=save, as_json=as_json)
     elif lanes is not None or as_json:
         raise UsageError("--lanes and --json go with --say; the screen has keys for what they do")
@@ -94,7 +109,9 @@ def chat(
 
 
 def _open_screen(name: str | None, manner: "Manner", *, resume: bool, save: bool) -> None:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # the screen is drawn on stderr
+    drawn_elsewhere = "TEXTUAL_DRIVER" in os.environ  # as in a browser
+    # The screen is drawn on stderr.
+    if not drawn_elsewhere and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError('the chat screen needs a terminal; without one: roleplay chat NAME --say "…" (or --say -)')
     import gc
 

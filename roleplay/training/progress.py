@@ -56,7 +56,7 @@ def look_at(run: Run) -> RunProgress:
     except RunError:
         state = "damaged" if state in ("stopped", "finished") and (run.folder / "run.json").exists() else state
     metrics = read_metrics(run.metrics)
-    newest = next((entry for entry in reversed(metrics) if "tokens_per_second" in entry), {})
+    newest: Mapping[str, Any] = next((entry for entry in reversed(metrics) if "tokens_per_second" in entry), {})
     step = int(metrics[-1]["step"]) if metrics else 0
     steps = newest.get("steps")
     return RunProgress(

@@ -9,6 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from roleplay.cards.prompt import default_prefixes, fill
 from roleplay.dataset.corpus import Corpus
+from roleplay.dataset.unit import Voice
 from roleplay.dialogue import Dialogue
 from roleplay.generation.engine import Engine
 from roleplay.generation.events import Finished
@@ -82,7 +83,7 @@ class Sampler(TrainerCallback):
     def _replies(self) -> list[str]:
         """The likeliest reply to each prompt, all in one batch."""
         engine = Engine(self.job.base, None, [self.job.corpus.voice.renderer.traits.end_of_turn_id])
-        prompts = [_prompt_ids(self.job.corpus, dialogue) for dialogue in self.asked]
+        prompts = [_prompt_ids(self.job.corpus.voice, dialogue) for dialogue in self.asked]
         with self.at_rest():
             heard = list(engine.stream([_LANE] * len(prompts), prompts, _SAMPLING))
         return [event.text for event in heard if isinstance(event, Finished)]
@@ -97,11 +98,11 @@ def _prompts(job: Job, most: int) -> list[Dialogue]:
     fitting = [
         dialogue
         for dialogue in found.values()
-        if dialogue.turns[0].role == "user" and len(_prompt_ids(job.corpus, dialogue)) <= room
+        if dialogue.turns[0].role == "user" and len(_prompt_ids(job.corpus.voice, dialogue)) <= room
     ]
     return fitting[:: max(1, len(fitting) // most)][:most]
 
 
-def _prompt_ids(corpus: Corpus, dialogue: Dialogue) -> list[int]:
+def _prompt_ids(voice: Voice, dialogue: Dialogue) -> list[int]:
     """What chat sends to get the first answer, with the prefixes of a new chat."""
-    return corpus.voice.prompt_ids(dialogue.turns[:1], default_prefixes(corpus.voice.prefixes))
+    return voice.prompt_ids(dialogue.turns[:1], default_prefixes(voice.prefixes))
