@@ -51,7 +51,7 @@ def chat(
     trust_remote_code: bool = typer.Option(False, "--trust-remote-code", help="Let the base's own code run."),
     as_json: bool = typer.Option(False, "--json", help="With --say, print one JSON object a reply."),
     web: bool = typer.Option(False, "--web", help="Serve the screen to a browser of this machine."),
-    port: int = typer.Option(
+    port: int | None = typer.Option(
         None, "--port", help="With --web: port on 127.0.0.1, 8000 if left out; 0 takes a free one."
     ),
 ) -> None:
@@ -93,8 +93,7 @@ def chat(
     )
     if port is not None and not web:
         raise UsageError("--port goes with --web")
-    screenless = bool(lines) or lanes is not None or as_json
-    if web and screenless:
+    if web and (lines or lanes is not None or as_json):
         raise UsageError("--web shows the screen; leave --say, --lanes and --json out")
     if web:
         from roleplay.cli.web import serve_chat
