@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, TrainingChoice
+from roleplay.chat.words import WORDS
 from roleplay.training.settings import Settings, load_presets
-from tui.app import ChatApp
+from tui.palette import key_help
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -44,10 +45,15 @@ def settings_table() -> str:
 
 
 def keys_table() -> str:
-    """Keys of the chat screen."""
-    return "\n".join(
-        ["| key | what it does |", "| --- | --- |", *(f"| {key} | {what} |" for key, what in ChatApp.key_help())]
-    )
+    """Keys of the chat screen, with the ids under which a person can choose others."""
+    rows = ["| key | what it does | id |", "| --- | --- | --- |"]
+    return "\n".join([*rows, *(f"| {key} | {what} | {f'`{id_}`' if id_ else ''} |" for key, what, id_ in key_help({}))])
+
+
+def words_table() -> str:
+    """Words with a slash."""
+    rows = ["| word | what it does |", "| --- | --- |"]
+    return "\n".join([*rows, *(f"| `{_flat(word.usage)}` | {_flat(word.what)} |" for word in WORDS.values())])
 
 
 def _docstring(model: type[BaseModel], name: str) -> str:
@@ -68,7 +74,12 @@ def _value(value: object) -> str:
 
 def filled(text: str) -> str:
     """README with its tables made anew between their markers."""
-    for name, table in (("card", card_table()), ("settings", settings_table()), ("keys", keys_table())):
+    for name, table in (
+        ("card", card_table()),
+        ("settings", settings_table()),
+        ("keys", keys_table()),
+        ("words", words_table()),
+    ):
         text = re.sub(
             rf"(<!-- {name} table -->\n).*?(<!-- end -->)", lambda m, t=table: m[1] + t + "\n" + m[2], text, flags=re.S
         )

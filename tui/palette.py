@@ -1,6 +1,6 @@
 """What the palette and the help tell: every key with what it does, every prefix, every lane."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,20 +36,25 @@ def twins(app: "ChatApp", *targets: DOMNode) -> Iterator[SystemCommand]:
         for binding in _told(named(type(target))):
             if binding.action != "quit":  # the palette has that one itself
                 action = partial(app.run_action, binding.action, target)
-                yield SystemCommand(binding.description, f"{binding.tooltip} · {app.spoken(binding)}", action)
+                keys = spoken(app.own_keys.get(binding.id or "", binding.key))
+                yield SystemCommand(binding.description, f"{binding.tooltip} · {keys}", action)
 
 
-def key_help(app: "ChatApp") -> list[tuple[str, str, str]]:
-    """What people press in the chat, what it does, and the id under which they can choose another key."""
-    bindings = named(Prompt, ChatScreen, Conversation, type(app))
-    rows = [(app.spoken(binding), binding.tooltip, binding.id or "") for binding in _told(bindings)]
+def key_help(own: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What people press in the chat, what it does, and the id under which they can choose another key.
+
+    `own` are the keys of the person's own, by id.
+    """
+    from tui.app import ChatApp
+
+    rows = [
+        (spoken(own.get(one.id or "", one.key)), one.tooltip, one.id or "")
+        for one in _told(named(Prompt, ChatScreen, Conversation, ChatApp))
+    ]
+    switches = [own.get(one.id or "", one.key) for one in (SWITCH_BINDINGS[0], SWITCH_BINDINGS[-1])]
     return [
         *rows,
-        (
-            spoken(f"{SWITCH_BINDINGS[0].key},{SWITCH_BINDINGS[-1].key}").replace(", ", " … "),
-            "Switch a prefix on or off, from your next message on",
-            "chat.prefix-1",
-        ),
+        (" … ".join(map(spoken, switches)), "Switch a prefix on or off, from your next message on", "chat.prefix-1"),
         ("Page Up, Page Down", "Scroll the conversation", "chat.scroll-up"),
         ("Ctrl+C", "Copy what is marked, else stop the reply", ""),
         ("Ctrl+P", "Palette: all of this by name, and themes", ""),
