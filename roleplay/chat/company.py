@@ -21,8 +21,8 @@ _LOOK = 0.05
 
 Tell = Callable[[Heard], object]
 """Passes on what was heard."""
-Teller = Callable[[Tell], object]
-"""Tells all it hears, then returns."""
+Teller = Callable[[Tell, Cancel], object]
+"""Tells all it hears, then returns; it may stop its own switch when it is done."""
 
 
 class Company:
@@ -42,19 +42,25 @@ class Company:
 
         Then the others have their say first: what they answered is not lost.
         """
-        cancel = cancel or Cancel()
         here = tuple(ask for ask in question.asks if not ask.lane.model)
         away = [ask for ask in question.asks if ask.lane.model]
         if not away:
             yield from self.local.answer(question, cancel)
-        elif here:
-            local = self.local.answer(replace(question, asks=here), cancel)
-            yield from _together([lambda tell: _pass_on(local, tell), self._afar(away, question, cancel)], cancel)
-        else:
-            yield from _together([self._afar(away, question, cancel)], cancel)
+            return
+        tellers: list[Teller] = [self._afar(away, question)]
+        if here:
+            tellers.append(self._here(replace(question, asks=here)))
+        yield from _together(tellers, cancel or Cancel())
 
-    def _afar(self, asks: list[Ask], question: Question, cancel: Cancel) -> Teller:
-        def teller(tell: Tell) -> None:
+    def _here(self, question: Question) -> Teller:
+        def teller(tell: Tell, cancel: Cancel) -> None:
+            for heard in self.local.answer(question, cancel):
+                tell(heard)
+
+        return teller
+
+    def _afar(self, asks: list[Ask], question: Question) -> Teller:
+        def teller(tell: Tell, cancel: Cancel) -> None:
             loop = asyncio.new_event_loop()
             try:
                 loop.run_until_complete(self._ask_all(asks, question, cancel, tell))
@@ -89,25 +95,28 @@ class Company:
         await model.answer(ask, question.card or self.card, question.sampling, tell)
 
 
-def _pass_on(heard: Iterator[Heard], tell: Tell) -> None:
-    for one in heard:
-        tell(one)
-
-
 def _together(tellers: Sequence[Teller], cancel: Cancel) -> Iterator[Heard]:
     """What all of them tell, each in a thread of its own; the first error is raised when all have ended."""
     heard: queue.SimpleQueue[Heard | BaseException | None] = queue.SimpleQueue()
+    switches = [Cancel() for _ in tellers]
 
-    def run(teller: Teller) -> None:
+    def stop(lane: Lane | None) -> None:
+        for switch in switches:
+            switch.stop(lane)
+
+    def run(teller: Teller, switch: Cancel) -> None:
         try:
-            teller(heard.put)
+            teller(heard.put, switch)
         except BaseException as error:  # raised where the replies are heard
             heard.put(error)
         finally:
             heard.put(None)
 
-    for teller in tellers:
-        threading.Thread(target=run, args=(teller,), daemon=True).start()
+    cancel.listener = stop
+    for lane in [None] if cancel.all else list(cancel.lanes):  # what came before anybody listened
+        stop(lane)
+    for teller, switch in zip(tellers, switches, strict=True):
+        threading.Thread(target=run, args=(teller, switch), daemon=True).start()
     talking, failed = len(tellers), None
     try:
         while talking:
@@ -119,7 +128,8 @@ def _together(tellers: Sequence[Teller], cancel: Cancel) -> Iterator[Heard]:
             else:
                 yield one
     finally:
+        cancel.listener = None
         if talking:  # whoever listened left
-            cancel.stop()
+            stop(None)
     if failed is not None:
         raise failed

@@ -1,6 +1,7 @@
 """A conversation with all that is kept of it, read and written in one piece."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from roleplay.chat.findable import spaced
@@ -40,6 +41,27 @@ class WholeChat:
             line.append(at)
             at = by_number.get(at.parent or 0)
         return line[::-1]
+
+    def ways(self, turn: StoredTurn) -> list[StoredTurn]:
+        """`turn` and the others in its place, oldest first: swipes of a reply or greeting, edits of a turn."""
+        return [
+            other
+            for other in self.turns
+            if other is turn
+            or ((other.parent, other.role) == (turn.parent, turn.role) and not other.beside and not other.deleted)
+        ]
+
+    def left_out(self, told: Collection[int]) -> tuple[str, ...]:
+        """What is in the tree beside the turns with these numbers, each as a few words."""
+        rest = [turn for turn in self.turns if turn.id not in told]
+        deleted = sum(turn.deleted for turn in rest)
+        beside = sum(turn.beside and not turn.deleted for turn in rest)
+        counts = {
+            "turns of other branches": len(rest) - deleted - beside,
+            "replies beside the conversation": beside,
+            "deleted turns": deleted,
+        }
+        return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def read_whole(store: ChatStore, chat: int) -> WholeChat:

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, data, demo, locate, runs, train
+from roleplay.cli import cards, chat, chats, data, demo, locate, runs, train
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cards.app, name="cards")
+app.add_typer(chats.app, name="chats")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.command("train")(train.train)

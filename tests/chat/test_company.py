@@ -296,4 +296,5 @@ class Slow:
             said += 1
             yield Piece(lane, "la ", said, 0.1)
         self.ended.set()
+        cancel.stop()  # as whoever generates in another thread does at the end
         yield Finished(lane, "la " * said, said, "cancelled", 0.1)
