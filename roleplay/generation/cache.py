@@ -77,12 +77,16 @@ class KeptRows:
     def keep(self, rows: Sequence[Row], pads: Sequence[int], past: DynamicCache | None) -> None:
         """Keep what `past` holds of `rows`, each after its own number of columns of padding.
 
-        The last ids of a row may be yet to compute; they are left out.
+        The last ids of a row may be yet to compute; they are left out. Where memory runs out, nothing is kept.
         """
-        for index, (row, pad) in enumerate(zip(rows, pads, strict=True)):
-            if past is not None:
-                row = row._replace(ids=row.ids[: max(past.get_seq_length() - pad, 0)])
-                self._put(row, past, index, pad)
+        if past is None:
+            return
+        try:
+            for index, (row, pad) in enumerate(zip(rows, pads, strict=True)):
+                computed = row.ids[: max(past.get_seq_length() - pad, 0)]
+                self._put(row._replace(ids=computed), past, index, pad)
+        except (RuntimeError, MemoryError):  # what torch raises on a CPU has no type of its own
+            self.forget()
 
     def _put(self, row: Row, past: DynamicCache, index: int, pad: int) -> None:
         if self._longest(row)[1] == len(row.ids):

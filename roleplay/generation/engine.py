@@ -102,7 +102,12 @@ class Engine:
             raise _full(self.base.context - room, self.base.context)
         cancel = cancel or Cancel()
         limit = min(sampling.max_new_tokens, room)
-        work = _Work(lanes, rows, said or [0] * len(lanes), sampling, limit, cancel)
+        said = said or [0] * len(lanes)
+        # Rows of one adapter lie side by side, so that each layer computes it once.
+        order = sorted(range(len(rows)), key=lambda i: [row[:2] for row in rows].index(rows[i][:2]))
+        work = _Work(
+            [lanes[i] for i in order], [rows[i] for i in order], [said[i] for i in order], sampling, limit, cancel
+        )
         events: Events = queue.Queue()
         worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
         worker.start()

@@ -1,6 +1,6 @@
 """Run every benchmark: `python -m tests.bench`."""
 
-from tests.bench.finding import search_in_a_long_history
+from tests.bench.lanes import first_token_at_turn_20_against_turn_2, four_lanes_against_one
 from tests.bench.replies import one_lane_against_plain_generate
 from tests.bench.screen import first_frame_against_a_bare_app, typing_while_loading_and_answering
 from tests.bench.startup import help_against_bare_python
@@ -11,5 +11,6 @@ if __name__ == "__main__":
     first_frame_against_a_bare_app()
     typing_while_loading_and_answering()
     one_lane_against_plain_generate()
+    four_lanes_against_one()
+    first_token_at_turn_20_against_turn_2()
     steps_as_trees_against_padded_rows()
-    search_in_a_long_history()

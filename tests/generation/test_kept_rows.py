@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 from transformers import (
+    DynamicCache,
     GPT2Config,
     LlamaConfig,
     MistralConfig,
@@ -16,7 +17,7 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
-from roleplay.generation.cache import KeptRows
+from roleplay.generation.cache import KeptRows, Row
 from roleplay.generation.engine import Engine
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES, Lane
@@ -85,14 +86,9 @@ def answer(engine: Engine, lanes: list[Lane], prompts: list[list[int]], **option
     with watched(engine) as (_, logits):
         done = [e for e in engine.stream(lanes, prompts, GREEDY, **options) if isinstance(e, Finished)]
     assert {event.tokens for event in done} == {GREEDY.max_new_tokens}
-    return torch.stack([step.argmax(-1) for step in logits], dim=1).tolist()
-
-
-def first_logits(engine: Engine, lanes: list[Lane], prompts: list[list[int]], **options: float) -> torch.Tensor:
-    """Logits of the first token of each reply, (B, V)."""
-    with watched(engine) as (_, logits):
-        list(engine.stream(lanes, prompts, GREEDY, **options))
-    return logits[0]
+    order = [lanes.index(event.lane) for event in done]  # all end with the last step, row by row
+    rows = torch.stack([step.argmax(-1) for step in logits], dim=1).tolist()
+    return [rows[order.index(lane)] for lane in range(len(lanes))]
 
 
 def fed(engine: Engine, lanes: list[Lane], prompts: list[list[int]], **options: float) -> int:
@@ -100,6 +96,13 @@ def fed(engine: Engine, lanes: list[Lane], prompts: list[list[int]], **options: 
     with watched(engine) as (columns, _):
         list(engine.stream(lanes, prompts, GREEDY, **options))
     return columns[0]
+
+
+def _past(engine: Engine) -> DynamicCache:
+    """Of two tokens."""
+    with torch.inference_mode():
+        past: DynamicCache = engine.base.model(torch.tensor([[5, 6]]), use_cache=True).past_key_values
+    return past
 
 
 def ids(draws: random.Random, length: int) -> list[int]:
@@ -187,6 +190,17 @@ def test_after_an_error_everything_is_computed_anew(make: Make) -> None:
     with pytest.raises(ZeroDivisionError):
         list(engine.stream([BASE], [prompt], GREEDY))
     handle.remove()
+
+    assert fed(engine, [BASE], [prompt]) == 20
+
+
+def test_without_memory_for_it_nothing_is_kept_and_the_reply_stands(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, prompt = make("llama"), list(range(10, 30))
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "clone", lambda *_: torch.empty(1 << 60))
+        engine.kept.keep([Row("__base__", 0.0, (5, 6))], [0], _past(engine))
 
     assert fed(engine, [BASE], [prompt]) == 20
 
