@@ -1,11 +1,13 @@
 """A conversation with all that is kept of it, read and written in one piece."""
 
+import functools
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from roleplay.chat.findable import spaced
 from roleplay.chat.store import ChatStore, Pin, StoredTurn
+from roleplay.dialogue import Role
 from roleplay.errors import NotFound
 from roleplay.text import clean, fingerprint
 
@@ -44,12 +46,7 @@ class WholeChat:
 
     def ways(self, turn: StoredTurn) -> list[StoredTurn]:
         """`turn` and the others in its place, oldest first: swipes of a reply or greeting, edits of a turn."""
-        return [
-            other
-            for other in self.turns
-            if other is turn
-            or ((other.parent, other.role) == (turn.parent, turn.role) and not other.beside and not other.deleted)
-        ]
+        return [other for other in self._places[turn.parent, turn.role] if other is turn or _stands(other)]
 
     def left_out(self, told: Collection[int]) -> tuple[str, ...]:
         """What is in the tree beside the turns with these numbers, each as a few words."""
@@ -62,6 +59,17 @@ class WholeChat:
             "deleted turns": deleted,
         }
         return tuple(f"{count} {what}" for what, count in counts.items() if count)
+
+    @functools.cached_property
+    def _places(self) -> dict[tuple[int | None, Role], list[StoredTurn]]:
+        places: dict[tuple[int | None, Role], list[StoredTurn]] = {}
+        for turn in self.turns:
+            places.setdefault((turn.parent, turn.role), []).append(turn)
+        return places
+
+
+def _stands(turn: StoredTurn) -> bool:
+    return not turn.beside and not turn.deleted
 
 
 def read_whole(store: ChatStore, chat: int) -> WholeChat:

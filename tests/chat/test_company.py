@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,15 @@ from roleplay.chat.remote import RemoteModel
 from roleplay.chat.remotes import Remote, parse_remote
 from roleplay.chat.session import Session
 from roleplay.chat.store import ChatStore
+from roleplay.chat.wire import Opening
 from roleplay.dialogue import Turn
-from roleplay.errors import ContextFull
+from roleplay.errors import BaseModelError, ContextFull
 from roleplay.generation.events import Cancel, Finished, Piece
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
 from roleplay.paths import Home
 from tests.chat.scripted import CARD, Reply, Scripted, shown, stored
+from tests.chat.scripted_worker import scripted
 from tests.chat.sse import Script, Server, streaming
 
 HERE = LANES["persona+prefix"]
@@ -279,6 +282,34 @@ def test_a_remote_model_can_hold_the_conversation(server: Server, home: Home) ->
     assert shown(session) == ["Hi", "Hello, Captain."]
     assert isinstance(last, Unanswered)
     assert session.line[1].lane == "@small"
+
+
+def test_a_real_process_is_stopped_together_with_the_others() -> None:
+    with streaming(Script(stuck=True)) as server:
+        process, cancel = scripted("waits"), Cancel()
+        company = Company(process, CARD, [server.remote()])
+        heard = []
+        for said in company.answer(question(HERE, server.remote().lane), cancel):
+            heard.append(said)
+            if {one.lane for one in heard if isinstance(one, Piece)} == {HERE, server.remote().lane}:
+                cancel.stop()
+        process.close()
+
+    ends = {one.lane.name: one.stopped for one in heard if isinstance(one, Finished)}
+    assert ends == {"persona+prefix": "cancelled", "@small": "cancelled"}
+
+
+def test_a_process_that_dies_takes_nobody_along(server: Server, tmp_path: Path) -> None:
+    process = scripted("killed", Opening(Path("mira.yaml"), tmp_path))
+    company = Company(process, CARD, [server.remote()])
+    heard: list[Heard] = []
+    with pytest.raises(BaseModelError, match="SIGKILL"):
+        heard.extend(company.answer(question(HERE, server.remote().lane)))
+    again = list(company.answer(question(HERE, server.remote().lane)))
+    process.close()
+
+    assert [said.text for said in heard if isinstance(said, Finished)] == ["Hello, Captain."]
+    assert {said.text for said in again if isinstance(said, Finished)} == {"Hello, Captain.", "say 0"}
 
 
 class Slow:
