@@ -40,7 +40,8 @@ class Learning(Vertical):
 
     def on_mount(self) -> None:
         """Nothing is known yet."""
-        self.query_one("#bar").display = False
+        for part in ("#bar", "#plan", "#last-words"):
+            self.query_one(part).display = False
         self.query_one("#words").border_title = "plan and replies"
         self.query_one("#run-figures", Static).update(
             "no run yet: choose a preset, Ctrl+L tells its plan, Ctrl+S starts it"
@@ -50,7 +51,8 @@ class Learning(Vertical):
         """Draw what a plan says; an empty one goes."""
         plan = self.query_one("#plan", Static)
         plan.set_class(failed, "problem")
-        plan.update(plain(text))
+        plan.display = bool(text)
+        plan.update(plain(f"{text}\n"))
         self.query_one("#words", VerticalScroll).scroll_home(animate=False)
 
     def show(self, progress: "RunProgress") -> None:
@@ -77,7 +79,8 @@ class Learning(Vertical):
         told = progress.state in ("starting", "stopped", "damaged") or not progress.step
         failed = any(line.startswith("error: ") for line in progress.last_words)
         last_words.set_class(failed and progress.state == "stopped", "problem")
-        last_words.update(plain("\n".join(progress.last_words) if told and progress.state != "finished" else ""))
+        last_words.display = told and progress.state != "finished" and bool(progress.last_words)
+        last_words.update(plain("\n".join([*progress.last_words, ""])))
 
 
 def _figures(progress: "RunProgress") -> Content:
@@ -105,9 +108,10 @@ def _replies(samples: "Sequence[TrainingSample]") -> Content:
     lines: list[Content] = []
     for step in rounds:
         these = [sample for sample in samples if sample.step == step]
-        lines.append(plain(f"\nstep {step}, epoch {these[0].epoch:g}", "$text-accent"))
+        lines.append(plain(f"step {step}, epoch {these[0].epoch:g}", "$text-accent"))
         for sample in these:
             lines.append(Content("  ").join([plain("▸", "dim"), plain(sample.prompt, "dim")]))
             lines.append(Content("  ").join([Content(" "), plain(sample.reply, "bold")]))
             lines.append(plain(f"   as written: {sample.written}", "dim"))
+        lines.append(Content(""))
     return Content("\n").join(lines)
