@@ -78,7 +78,7 @@ class Keeper:
             said.beside, said.taken, said.deleted = turn.beside, turn.taken, turn.deleted
             said.origin, said.drawn, said.id, said.kept = by_number.get(turn.origin), turn.drawn, turn.id, said.state
             by_number[turn.id] = said
-            tree.turns.append(said)
+            tree.add(said, said.parent)
         self.chat, self._head = chat, self.store.head(chat)
         tree.head = by_number.get(self._head)
         self.settings, self.pin = read_settings(self.store.settings(chat)), self.store.pinned(chat)

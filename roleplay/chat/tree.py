@@ -16,6 +16,8 @@ class Tree:
 
     def __init__(self) -> None:
         self.turns: list[Said] = []
+        # By the identity of the turn they follow, so that a long conversation is walked in one go.
+        self._after: dict[int, list[Said]] = {}
         self.head: Said | None = None
         """Last turn of the path; `None` before the first."""
 
@@ -28,11 +30,13 @@ class Tree:
         """Let `said` follow `parent`; the head stays where it is."""
         said.parent = parent
         self.turns.append(said)
+        self._after.setdefault(id(parent), []).append(said)
         return said
 
     def drop(self, said: Said) -> None:
         """Take out a reply that said no word; the head steps back from it."""
         self.turns = [other for other in self.turns if other is not said]
+        self._after[id(said.parent)] = [other for other in self._after[id(said.parent)] if other is not said]
         if self.head is said:
             self.head = said.parent
 
@@ -69,7 +73,7 @@ class Tree:
         return hidden
 
     def _children(self, said: Said | None) -> list[Said]:
-        return [other for other in self.turns if other.parent is said and not other.deleted]
+        return [other for other in self._after.get(id(said), ()) if not other.deleted]
 
 
 def ancestors(said: Said | None) -> Iterator[Said]:

@@ -54,7 +54,7 @@ class WholeChat:
         deleted = sum(turn.deleted for turn in rest)
         beside = sum(turn.beside and not turn.deleted for turn in rest)
         counts = {
-            "turns of other branches": len(rest) - deleted - beside,
+            "swipes and turns of other branches": len(rest) - deleted - beside,
             "replies beside the conversation": beside,
             "deleted turns": deleted,
         }

@@ -71,7 +71,7 @@ def test_a_conversation_is_shown_turn_by_turn(talked: Path) -> None:
     assert "On the [31mroof." in told.out
     assert "persona+prefix  no prefix  2/2" in told.out
     assert "Gone." not in told.out
-    assert "not on this path: 1 turns of other branches, 1 replies beside the conversation" in told.err
+    assert "not on this path: 1 swipes and turns of other branches, 1 replies beside the conversation" in told.err
     whole = roleplay("chats", "show", 1, "--json").json
     assert (whole["character"], whole["line"], len(whole["turns"])) == ("pell", [1, 3], 4)
 
@@ -97,8 +97,8 @@ def test_an_export_goes_to_stdout_or_into_a_file(talked: Path, layout: str) -> N
 def test_the_ending_tells_the_format_and_losses_are_told(talked: Path) -> None:
     assert roleplay("chats", "export", 1, "-o", "a.jsonl", "--json").json["format"] == "jsonl"
     done = roleplay("chats", "export", 1, "-o", "a.md", "--json")
-    assert done.json["left_out"] == ["1 turns of other branches", "1 replies beside the conversation"]
-    assert "left out: 1 turns of other branches" in done.err
+    assert done.json["left_out"] == ["1 swipes and turns of other branches", "1 replies beside the conversation"]
+    assert "left out: 1 swipes and turns of other branches" in done.err
     assert "Gone." in roleplay("chats", "export", 1, "--swipes").out
 
 

@@ -23,7 +23,7 @@ def test_the_path_reads_like_a_talk(lived: Session, store: ChatStore, home: Home
         "**Captain** · *TIME*\n\nWhy?\n\n"
         "**Mira** · *TIME · persona+prefix · who, late · cut at the limit*\n\nBecause\n"
     )
-    assert done.left_out == ("5 turns of other branches", "2 deleted turns")
+    assert done.left_out == ("5 swipes and turns of other branches", "2 deleted turns")
 
 
 def test_swipes_stand_below_as_quotes(lived: Session, store: ChatStore, home: Home) -> None:

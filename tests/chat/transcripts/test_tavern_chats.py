@@ -65,7 +65,7 @@ def test_replies_go_out_with_their_swipes(lived: Session, store: ChatStore, home
     assert (messages[2]["swipes"], messages[2]["swipe_id"]) == (["Hello.", "HELLO."], 1)
     assert (messages[4]["swipes"], messages[4]["swipe_id"]) == (["In the soup.", "On the roof,"], 1)
     assert messages[4]["swipe_info"][0]["extra"]["roleplay"]["prefixes"] == ["who", "late"]
-    assert done.left_out == ("3 turns of other branches", "2 deleted turns")
+    assert done.left_out == ("3 swipes and turns of other branches", "2 deleted turns")
 
 
 def test_what_went_out_comes_back_with_its_swipes(lived: Session, store: ChatStore, home: Home, tmp_path: Path) -> None:
