@@ -45,7 +45,7 @@ def _forward(
     layer: LoraLayer, spans: Sequence[tuple[str, float, slice]], rows: int
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """What `layer` does to hidden states (B, T, in) while the rows are as given."""
-    base = layer.get_base_layer()
+    base, every = layer.get_base_layer(), slice(0, rows)
     parts = [
         (span, layer.lora_A[name].weight, layer.lora_B[name].weight, strength * layer.scaling[name])
         for name, strength, span in spans
@@ -56,7 +56,10 @@ def _forward(
             raise ValueError(f"this base mixes the rows of a batch ({rows} became {len(x)}); ask one lane at a time")
         out: torch.Tensor = base(x)
         for span, down, up, scale in parts:
-            out[span].add_(linear(linear(x[span].to(down.dtype), down), up), alpha=scale)
+            # A step of a small model is thousands of such small calls: none that does nothing.
+            seen, said = (x, out) if span == every else (x[span], out[span])
+            seen = seen if seen.dtype == down.dtype else seen.to(down.dtype)
+            said.add_(linear(linear(seen, down), up), alpha=scale)
         return out
 
     return forward

@@ -40,12 +40,13 @@ def one_lane_against_plain_generate() -> None:
     ratio = statistics.median(one / other for one, other in zip(lane, plain, strict=True))
     print(
         f"one lane with adapter: {statistics.median(lane):.0f} tokens a second, plain generate on the base: "
-        f"{statistics.median(plain):.0f}, ratio {ratio:.2f} (goal: at least 60 tokens a second)"
+        f"{statistics.median(plain):.0f}, ratio {ratio:.2f} (goals: at least 60 tokens a second, ratio at least 0.95)"
     )
 
 
 def _lane_speed(engine: Engine, prompt: list[int]) -> float:
     engine.end_ids = [_NEVER]
+    engine.kept.forget()
     sampling = Sampling(temperature=0, max_new_tokens=_TOKENS)
     events = engine.stream([LANES["persona+prefix"]], [prompt], sampling)
     [finished] = [event for event in events if isinstance(event, Finished)]
