@@ -8,6 +8,7 @@ from roleplay.chat.remotes import parse_remote
 from roleplay.chat.words import Kind
 from roleplay.errors import UsageError
 from roleplay.text import clean, did_you_mean
+from tui import files
 from tui.messages import Switched
 from tui.panels.open import open_panel
 from tui.plain import tell
@@ -96,8 +97,11 @@ async def obey(screen: "ChatScreen", command: Command) -> None:
             talk.use_new_card()
             await screen.draw()
             tell(screen, "The chat goes on with the card as it is now.")
-        case Command("save" | "load"):
-            await _file(screen, command)
+        case Command("save", names):
+            file, layout, *_ = (*map(str, names), "", "")
+            screen.run_worker(files.save(screen, file, layout or None))
+        case Command("load", (str(file),)):
+            screen.run_worker(files.load(screen, file))
 
 
 async def _delete(screen: "ChatScreen") -> None:
@@ -167,10 +171,6 @@ def _lane(talk: "Talk", name: str) -> str:
 def names_of_lanes(talk: "Talk") -> list[str]:
     """Every lane there is, those that answer included."""
     return list(dict.fromkeys(lane.name for lane in (*talk.lane_choices, *talk.lanes)))
-
-
-async def _file(screen: "ChatScreen", command: Command) -> None:
-    raise UsageError("chats are not written to files yet")
 
 
 def _labels(talk: "Talk") -> list[str]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roleplay.chat.sampled import check_sampling
-from roleplay.chat.words import CARD, FORMATS, SETTINGS, SHOWN, WORDS, Kind, Word
+from roleplay.chat.transcripts.export import FORMATS
+from roleplay.chat.words import CARD, SETTINGS, SHOWN, WORDS, Kind, Word
 from roleplay.errors import UsageError
 from roleplay.text import did_you_mean, one_line
 
@@ -96,7 +97,12 @@ def _split(word: Word, rest: str) -> list[str]:
 
 def _read(word: Word, at: int, part: str) -> Value:
     kind = word.takes[min(at, len(word.takes) - 1)]
-    choices: dict[Kind, Sequence[str]] = {"shown": SHOWN, "format": FORMATS, "switch": tuple(_SWITCH), "new": ("new",)}
+    choices: dict[Kind, Sequence[str]] = {
+        "shown": SHOWN,
+        "format": tuple(FORMATS),
+        "switch": tuple(_SWITCH),
+        "new": ("new",),
+    }
     if kind in choices and part not in choices[kind]:
         raise UsageError(f"'{one_line(part)}' does not go with {word.usage}; {did_you_mean(part, choices[kind])}")
     if kind == "switch":

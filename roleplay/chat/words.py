@@ -31,7 +31,11 @@ class Word:
 WORDS = {
     "set": Word("/set NAME VALUE", "Change a setting of this chat; 'card' goes back", ("setting", "value"), 2),
     "show": Word("/show WHAT", "Look up what was sent, prefixes, lanes, card or settings", ("shown",), 1),
-    "save": Word("/save [FILE] [--format F]", "Write this chat to a file", ("file", "format")),
+    "save": Word(
+        "/save [FILE] [--format F]",
+        "Write this chat to a file: markdown, jsonl (all of it) or sillytavern",
+        ("file", "format"),
+    ),
     "load": Word("/load FILE", "Take in a chat from a file, as one more", ("file",), 1),
     "clear": Word("/clear", "Take all that was said out of this chat"),
     "undo": Word("/undo", "Take back the last step"),
@@ -60,7 +64,5 @@ SETTINGS = (*SAMPLING, "own_history")
 """What `/set` sets: sampling, and whether each lane remembers its own replies."""
 SHOWN = ("sent", "lens", "prefixes", "lanes", "card", "settings")
 """What `/show` shows."""
-FORMATS = ("markdown", "jsonl", "tavern")
-"""What `/save` writes."""
 CARD = "card"
 """The value that goes back to what the card has."""

@@ -1,5 +1,7 @@
 """Words with a slash in the prompt: each does what its key does, or what no key can say."""
 
+from pathlib import Path
+
 from roleplay.cards.load import CardFile
 from roleplay.chat.store import ChatStore
 from roleplay.paths import Home
@@ -66,7 +68,7 @@ def test_a_cut_reply_is_stopped_and_continued_by_words(mira: CardFile, home: Hom
         await becomes(person, "a", "half and half")
         assert person.script.questions[-1].asks[0].said == "half"
 
-    play(meet(home, Reply(["half", gate]), "half and half"), story)
+    play(meet(home, Reply(["half", gate]), " and half"), story)
 
 
 def test_words_set_what_the_chat_remembers(mira: CardFile, home: Home) -> None:
@@ -138,6 +140,30 @@ def test_words_open_what_they_name(mira: CardFile, home: Home, store: ChatStore)
             await person.sees(seen)
             await person.press("escape")
             await person.until(lambda: person.app.screen is person.chat)
+
+    play(meet(home, "one", kept=True), story)
+
+
+def test_a_chat_is_saved_and_loaded(mira: CardFile, home: Home, store: ChatStore, project: Path) -> None:
+    async def story(person: Person) -> None:
+        await begins(person)
+        await person.says("/save")
+        await person.is_told("nothing was said yet")
+        await person.says("a")
+        await person.hears_out()
+        for word in ("/save", "/save my chat.jsonl", "/save old.jsonl --format sillytavern"):
+            await person.says(word)
+        await person.is_told("3 turns are in old.jsonl.")
+        assert "Soup's on, Tom." in (project / "mira-1.md").read_text()
+        await person.says("/save old.jsonl")
+        await person.is_told("old.jsonl is there already; name another file")
+        await person.says("/load old.jsonl")
+        await person.until(lambda: person.chat.talk.session.keeper.chat == 2)
+        await person.says("/load my chat.jsonl")
+        await person.until(lambda: person.chat.talk.session.keeper.chat == 3)
+        await becomes(person, "a", "one")
+        await person.says("/load nothing.jsonl")
+        await person.is_told("nothing.jsonl")
 
     play(meet(home, "one", kept=True), story)
 
