@@ -69,8 +69,7 @@ class TrainingScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Whoever leaves wants no plan."""
-        if self._aside is not None:
-            self._aside.close()
+        self._plan_no_more()
 
     # --- what is drawn when something was posted ---
 
@@ -112,8 +111,7 @@ class TrainingScreen(Screen[None]):
     def action_plan(self) -> None:
         """Have a few steps taken and thrown away, to tell what the run will cost."""
         form = self.query_one(TrainingForm)
-        if self._aside is not None:
-            self._aside.close()
+        self._plan_no_more()
         chosen = [f"--preset={form.preset}"] if form.preset else []
         self._aside = Aside("train", self.character, "--plan", *chosen, *options(form.typed))
         self.query_one(Learning).plan("planning: a few steps are taken and thrown away …")
@@ -125,6 +123,7 @@ class TrainingScreen(Screen[None]):
         if form.preset is None:
             tell(self, "Choose a preset first.", "warning")
             return
+        self._plan_no_more()
         self.query_one(Learning).plan("")
         asked = (self.post_message, self.home, self.character, form.preset, form.typed, form.run_name)
         self._in_thread(partial(workshop_jobs.begin_run, *asked))
@@ -143,6 +142,10 @@ class TrainingScreen(Screen[None]):
             tell(self, "There is no run to resume.")
         else:
             self._in_thread(partial(workshop_jobs.resume_run, self.post_message, self.run))
+
+    def _plan_no_more(self) -> None:
+        if self._aside is not None:
+            self._aside.close()
 
     def _look(self) -> None:
         if self.run is not None and not self._looking:

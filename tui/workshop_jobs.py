@@ -130,9 +130,10 @@ def begin_run(post: Post, home: "Home", name: str, preset: str, typed: Mapping[s
 
 def newest_run(post: Post, home: "Home", name: str) -> None:
     """Find the run of a character that was begun last."""
-    from roleplay.training.run import runs_of
+    from roleplay.training.background import newest_begun
 
-    for run in runs_of(home, name)[:1]:
+    run = newest_begun(home, name)
+    if run is not None:
         post(RunChosen(run))
 
 

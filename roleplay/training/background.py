@@ -57,6 +57,17 @@ def is_alive(run: Run) -> bool:
     return _process(run) is not None or run.state == "training"
 
 
+def newest_begun(home: Home, character: str) -> Run | None:
+    """The run of `character` that was begun or gone on with last, one that came to nothing too; `None` without any."""
+    folder = home.runs / character
+    begun: dict[Run, float] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        marks = [mark.stat().st_mtime for name in ("run.json", "train.log") if (mark := path / name).is_file()]
+        if marks:
+            begun[Run(path)] = max(marks)
+    return max(begun, key=lambda run: begun[run], default=None)
+
+
 def remove(home: Home, character: str, names: Sequence[str]) -> list[Run]:
     """Remove runs with their adapters and checkpoints; all of them, or, where a name is wrong, none.
 

@@ -10,7 +10,7 @@ import pytest
 
 from roleplay.errors import RunError
 from roleplay.paths import Home
-from roleplay.training.background import begin, go_on, is_alive, options, remove, stop
+from roleplay.training.background import begin, go_on, is_alive, newest_begun, options, remove, stop
 from roleplay.training.listing import listed_runs
 from roleplay.training.progress import look_at
 from roleplay.training.run import Run
@@ -28,6 +28,8 @@ def wait(until: Callable[[], object], seconds: float = 90) -> None:
 def test_a_training_in_the_background_is_seen_and_stopped(card: Path, home: Home) -> None:
     run = begin(home, "pell", "quick", SETTINGS | {"max_steps": 5000, "samples": 0, "save_steps": 5000}, "aside")
     assert look_at(run).state == "starting"
+    assert newest_begun(home, "pell") == run
+    assert newest_begun(home, "nobody") is None
     with pytest.raises(RunError, match="trains already"):
         go_on(run)
     wait(lambda: look_at(run).steps)

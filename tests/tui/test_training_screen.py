@@ -7,7 +7,7 @@ import pytest
 from roleplay.cards.load import CardFile
 from roleplay.paths import Home
 from roleplay.training.background import is_alive
-from roleplay.training.run import Run, runs_of
+from roleplay.training.run import Run
 from tests.tui.person import Person, meet, play
 from tests.tui.test_cards_screen import Told
 from tests.tui.trained import FAILING, TRAINER, standing_in, write_run
@@ -95,16 +95,8 @@ def test_a_run_is_started_outlives_the_screen_and_is_found_again(mira: CardFile,
     play(meet(home, name=None), starts, SIZE)
     (run,) = begun
     assert is_alive(run)
-    write_config(run, home)
     play(meet(home, name=None), finds_and_stops, SIZE)
     assert not is_alive(run)
-
-
-def write_config(run: Run, home: Home) -> None:
-    """What a training writes first of all."""
-    whole = write_run(home, "mira", "other", [])
-    (whole.folder / "run.json").rename(run.folder / "run.json")
-    assert runs_of(home, "mira") == [run]
 
 
 def test_a_run_that_fails_shows_its_last_words(mira: CardFile, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
