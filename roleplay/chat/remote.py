@@ -7,7 +7,16 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from openai import APIError, AsyncOpenAI, AsyncStream, BadRequestError, Timeout, UnprocessableEntityError
+from openai import (
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    AsyncStream,
+    BadRequestError,
+    InternalServerError,
+    Timeout,
+    UnprocessableEntityError,
+)
 from pydantic import BaseModel, ValidationError
 
 from roleplay.cards.model import Card
@@ -54,6 +63,7 @@ class RemoteModel:
         self.remote, self.patience = remote, patience
         self._limit = "max_tokens"
         self._unwanted: set[str] = set()
+        self._folds = False
 
     async def answer(self, ask: Ask, card: Card, sampling: Sampling, tell: Callable[[Heard], object]) -> None:
         """Tell the reply piece by piece, or why there is none. Cancelling ends it in order and hangs up."""
@@ -112,14 +122,16 @@ class RemoteModel:
                 "seed": sampling.seed % _SEEDS,
             }
             wanted = {name: value for name, value in settings.items() if name not in self._unwanted}
-            body = {"model": self.remote.model, "messages": messages, "stream": True, **wanted}
+            sent = _folded(messages) if self._folds else messages
+            body = {"model": self.remote.model, "messages": sent, "stream": True, **wanted}
             try:
                 # Untyped, since servers send what the library's own types do not check.
                 return await client.post(
                     "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
                 )
-            except (BadRequestError, UnprocessableEntityError) as error:
-                if not self._do_without(error, wanted):
+            except (BadRequestError, UnprocessableEntityError, InternalServerError) as error:
+                if not self._do_without(error, wanted) and not self._fold(messages):
+                    self._folds = False  # that was not the reason
                     raise
 
     def _client(self) -> AsyncOpenAI:
@@ -129,7 +141,13 @@ class RemoteModel:
         patience = Timeout(self.patience, connect=min(self.patience, _CONNECTING))
         return AsyncOpenAI(base_url=self.remote.url, api_key=key or "none", max_retries=0, timeout=patience)
 
-    def _do_without(self, error: BadRequestError | UnprocessableEntityError, wanted: dict[str, Any]) -> bool:
+    def _fold(self, messages: list[dict[str, str]]) -> bool:
+        """Put the greeting into the person's first message from now on: some templates refuse one, as some here do."""
+        worth = not self._folds and _folded(messages) != messages
+        self._folds = self._folds or worth
+        return worth
+
+    def _do_without(self, error: APIStatusError, wanted: dict[str, Any]) -> bool:
         """Leave out or rename the setting that was refused: models that reason take few of them."""
         named = [name for name in wanted if name == error.param or (not error.param and f"'{name}'" in str(error))]
         if not named:
@@ -139,6 +157,14 @@ class RemoteModel:
         else:
             self._unwanted.add(named[0])
         return True
+
+
+def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    at = next((i for i, message in enumerate(messages) if message["role"] != "system"), 0)
+    if len(messages) < at + 2 or messages[at]["role"] == "user":
+        return messages
+    both = f"{messages[at]['content']}\n\n{messages[at + 1]['content']}"
+    return [*messages[:at], {"role": "user", "content": both}, *messages[at + 2 :]]
 
 
 def _said(chunk: _Chunk) -> str:
