@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from roleplay.training.listing import ListedRun
 
 _COLUMNS = ("", "character", "run", "state", "preset", "base", "steps", "held-out")
+_WHOSE = 1
+"""Column of the character."""
 _LOOKS = 2.0
 """Seconds between looks at the runs."""
 
@@ -165,9 +167,12 @@ class RunsScreen(Screen[None]):
         table = self.table
         table.clear(columns=True)
         rows = [_row(listed, marked=listed.run.folder in self.marked) for listed in self.runs]
-        for name, *cells in zip(_COLUMNS, *rows, strict=True):
+        columns = list(zip(_COLUMNS, *rows, strict=True))
+        if not self.everyone:
+            del columns[_WHOSE]  # it is in the title
+        for name, *cells in columns:
             table.add_column(str(name), width=max(cell_len(str(cell)) for cell in (name, *cells)))
-        table.add_rows(rows)
+        table.add_rows(zip(*(cells for _, *cells in columns), strict=True))
         folders = [listed.run.folder for listed in self.runs]
         if here is not None and here.run.folder in folders:
             table.move_cursor(row=folders.index(here.run.folder))
