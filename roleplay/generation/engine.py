@@ -112,10 +112,10 @@ class Engine:
         worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
         worker.start()
         try:
-            while (event := events.get()) is not None:
-                if isinstance(event, BaseException):
-                    raise event
-                yield event
+            while (step := events.get()) is not None:
+                if isinstance(step, BaseException):
+                    raise step
+                yield from step
         finally:
             cancel.stop()
             worker.join()

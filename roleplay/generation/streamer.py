@@ -13,8 +13,8 @@ from roleplay.generation.decode import TextStream
 from roleplay.generation.events import Cancel, Event, Finished, Piece
 from roleplay.generation.lanes import Lane
 
-Events = queue.Queue[Event | BaseException | None]
-"""Events in order, an error where generation failed, `None` at the end."""
+Events = queue.Queue[list[Event] | BaseException | None]
+"""The events of each step, so that its reader wakes once; an error where generation failed; `None` at the end."""
 
 
 class LaneStreamer(BaseStreamer):
@@ -36,6 +36,8 @@ class LaneStreamer(BaseStreamer):
         self.tokens: list[list[int]] = [[] for _ in lanes]
         """New ids of each row, the one that ended it included."""
         self.open = [True] * len(lanes)
+        self.step: list[Event] = []
+        """What this step brought so far."""
         self.began = time.perf_counter()
         self.prompt_seen = False
 
@@ -56,6 +58,7 @@ class LaneStreamer(BaseStreamer):
                 self._tell(row, piece)
             if len(self.tokens[row]) >= self.limit:
                 self._finish(row, "length")
+        self._send()
 
     def end(self) -> None:
         """Called by `generate` when every row is done."""
@@ -65,6 +68,12 @@ class LaneStreamer(BaseStreamer):
         for row, still_open in enumerate(self.open):
             if still_open and held[row]:
                 self._finish(row, "cancelled")
+        self._send()
+
+    def _send(self) -> None:
+        if self.step:
+            self.events.put(self.step)
+            self.step = []
 
     def _finish(self, row: int, stopped: str) -> None:
         self.open[row] = False
@@ -72,10 +81,10 @@ class LaneStreamer(BaseStreamer):
         if rest:
             self._tell(row, rest)
         seconds = time.perf_counter() - self.began
-        self.events.put(Finished(self.lanes[row], self.texts[row].told, len(self.tokens[row]), stopped, seconds))
+        self.step.append(Finished(self.lanes[row], self.texts[row].told, len(self.tokens[row]), stopped, seconds))
 
     def _tell(self, row: int, text: str) -> None:
-        self.events.put(Piece(self.lanes[row], text, len(self.tokens[row]), time.perf_counter() - self.began))
+        self.step.append(Piece(self.lanes[row], text, len(self.tokens[row]), time.perf_counter() - self.began))
 
 
 class Stopped(StoppingCriteria):
