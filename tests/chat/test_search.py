@@ -25,9 +25,9 @@ LINES = (
 
 
 @pytest.fixture
-def store(home: Home) -> ChatStore:
+def store() -> ChatStore:
     """One chat in which each of the lines was said."""
-    store = ChatStore(home.chats)
+    store = ChatStore(Path(":memory:"))
     chat, turn = store.new_chat("mira"), None
     for line in LINES:
         turn = store.add(chat, turn, "user", line)

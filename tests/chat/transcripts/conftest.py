@@ -1,20 +1,20 @@
 """A conversation in which everything happened that a tree can hold."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from roleplay.chat.session import Session
 from roleplay.chat.store import ChatStore
-from roleplay.paths import Home
 from tests.chat.scripted import BESIDE, CARD, SEVEN, Reply, Scripted, hear
 
 TWO_GREETINGS = CARD.model_copy(update={"alternate_greetings": ["Late again?"], "user_name": "Captain"})
 
 
 @pytest.fixture
-def store(home: Home) -> ChatStore:
-    return ChatStore(home.chats)
+def store() -> ChatStore:
+    return ChatStore(Path(":memory:"))
 
 
 @pytest.fixture
