@@ -11,6 +11,9 @@ from roleplay.paths import Home
 from tests.tui.person import MIRA, YUKI, Person, meet, play, write_card
 from tests.tui.script import Gate, Reply
 
+SMALL = (80, 24)
+"""Quickly drawn."""
+
 
 async def opens(person: Person, key: str, seen: str) -> None:
     """Press a key when the character is loaded, and wait for its panel."""
@@ -28,43 +31,26 @@ async def closes(person: Person, *keys: str) -> None:
 # --- what was sent ---
 
 
-def test_what_was_sent_is_shown_with_its_counts_as_text_tokens_and_ids(mira: CardFile, home: Home) -> None:
+def test_what_was_sent_is_shown_lane_by_lane_as_text_tokens_and_ids(mira: CardFile, home: Home) -> None:
     async def story(person: Person) -> None:
+        await opens(person, "f2", "nothing was said yet, so nothing was sent")
+        await closes(person, "f2")
+        person.chat.talk.show_lanes(["persona+prefix", "base"])
         await person.says("Hi")
         await person.hears_out()
-        await opens(person, "f2", "persona+prefix")
+        await opens(person, "f2", "lane 1 of 2")
         await person.sees("prefix who", "5 tokens", "history", "together", "room for", "<who>Soup's on, Tom.Hi")
         await person.press("t")
         await person.sees("as tokens")
         await person.press("t")
         await person.sees("as ids", "1000 1001 1002")
-        await closes(person, "f2")
-        await opens(person, "f2", "as text")
-        await closes(person, "escape")
-
-    play(meet(home, "Well."), story)
-
-
-def test_each_lane_has_its_own_request(mira: CardFile, home: Home) -> None:
-    async def story(person: Person) -> None:
-        await person.sees("mira/first@30")
-        person.chat.talk.show_lanes(["persona+prefix", "base"])
-        await person.says("Hi")
-        await person.hears_out()
-        await opens(person, "f2", "lane 1 of 2")
         await person.press("right")
         await person.sees("lane 2 of 2", "No prefix")
         await person.press("left")
         await person.sees("lane 1 of 2")
+        await closes(person, "escape")
 
-    play(meet(home, "Well."), story)
-
-
-def test_before_anything_was_said_nothing_was_sent(mira: CardFile, home: Home) -> None:
-    async def story(person: Person) -> None:
-        await opens(person, "f2", "nothing was said yet, so nothing was sent")
-
-    play(meet(home), story)
+    play(meet(home, "Well."), story, SMALL)
 
 
 # --- the lens ---
@@ -91,24 +77,12 @@ def test_the_lens_tells_what_is_copied_and_what_was_learned(project: Path, home:
         await opens(person, "f6", "corpus lens")
         await person.sees("memorised 44%", "learned 47%", "+2.77 nats", "copied from", "talk.jsonl:1", "■ memorised")
         await closes(person, "f6")
-
-    play(meet(home, "Well: The leek soup is as old as they say, and then some more."), story)
-
-
-def test_the_lens_looks_at_the_marked_reply(project: Path, home: Home) -> None:
-    with_corpus(project)
-
-    async def story(person: Person) -> None:
-        await person.says("a")
-        await person.hears_out()
-        await person.says("b")
-        await person.hears_out(2)
         await person.press("ctrl+up", "ctrl+up", "ctrl+up", "f6")
-        await person.sees("corpus lens")
-        await person.until(lambda: person.shows("LensText") == "first")
+        await person.until(lambda: person.shows("LensText") == "Soup'son,Tom.")
+        await person.sees("only what an adapter could have answered")
         await closes(person, "escape")
 
-    play(meet(home, "first", "second"), story)
+    play(meet(home, "Well: The leek soup is as old as they say, and then some more."), story, SMALL)
 
 
 def test_without_a_reply_there_is_nothing_to_look_at(project: Path, home: Home) -> None:
@@ -118,14 +92,16 @@ def test_without_a_reply_there_is_nothing_to_look_at(project: Path, home: Home) 
         await person.sees("mira/first@30")
         await person.press("f6")
         await person.is_told("There is no reply to look at yet.")
+        await person.press("f3")
+        await person.is_told("This chat is not kept")
 
-    play(meet(home, name="yuki"), story)
+    play(meet(home, name="yuki"), story, SMALL)
 
 
 # --- settings ---
 
 
-def test_settings_are_changed_by_keys_and_by_typing(mira: CardFile, home: Home) -> None:
+def test_settings_are_changed_by_keys_and_by_typing_and_wrong_ones_told(mira: CardFile, home: Home) -> None:
     async def story(person: Person) -> None:
         await opens(person, "f5", "settings of this chat")
         await person.press("left", "left", "down", "right")
@@ -139,26 +115,17 @@ def test_settings_are_changed_by_keys_and_by_typing(mira: CardFile, home: Home) 
         await person.until(lambda: person.chat.talk.session.settings.sampling == {})
         await person.press("up", "6", "0", "enter")
         await person.until(lambda: person.chat.talk.session.settings.strength == 0.6)
+        await person.press("9", "9", "9", "enter")
+        await person.sees("out of reach")
+        await person.press("down", "down", "7", "enter")
+        await person.sees("top_p 7:")
+        assert person.chat.talk.session.settings.sampling == {}
         await closes(person, "f5")
         await person.says("Hi")
         await person.hears_out()
         assert person.script.questions[-1].strength == 0.6
 
-    play(meet(home, "Well."), story)
-
-
-def test_a_wrong_value_is_told_and_nothing_changes(mira: CardFile, home: Home) -> None:
-    async def story(person: Person) -> None:
-        await opens(person, "f5", "settings of this chat")
-        await person.press("9", "9", "9", "enter")
-        await person.sees("out of reach")
-        await person.press("down", "down", "7", "enter")
-        await person.sees("top_p 7:")
-        assert person.chat.talk.session.settings.strength == 1
-        assert person.chat.talk.session.settings.sampling == {}
-        await closes(person, "escape")
-
-    play(meet(home), story)
+    play(meet(home, "Well."), story, SMALL)
 
 
 # --- adapters ---
@@ -183,82 +150,64 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_adapter_is_chosen_for_the_chat(mira: CardFile, home: Home, sound: None) -> None:
-    with_run(home, "best", "epoch-2")
-
     async def story(person: Person) -> None:
+        await opens(person, "f7", "no adapter yet")
+        await person.press("s")
+        await closes(person, "f7")
+        with_run(home, "best", "epoch-2")
         await opens(person, "f7", "first@epoch-2")
         await person.sees("as opened", "step 30 · held-out loss 1.250")
         await person.press("down", "down", "enter")
         await person.until(lambda: person.chat.talk.session.settings.adapter == "first@epoch-2")
+        await person.sees("harbour · first@epoch-2")
         await person.says("Hi")
         await person.hears_out()
         assert person.script.questions[-1].adapter == "first@epoch-2"
 
-    play(meet(home, "Well."), story)
+    play(meet(home, "Well."), story, SMALL)
 
 
 def test_the_last_message_is_answered_by_every_checkpoint_and_one_answer_is_taken(
     mira: CardFile, home: Home, sound: None
 ) -> None:
     with_run(home, "best", "epoch-1", "epoch-2")
-    gate = Gate()
+    stopped, gate = Gate(), Gate()
 
     async def story(person: Person) -> None:
         await person.says("Hi")
         await person.hears_out()
         await opens(person, "f7", "first@epoch-2")
         await person.press("down", "s")
-        await person.sees("What each adapter of first says", "half")
+        await person.sees("What each adapter of first says", "no end")
         await person.press("enter")
         await person.is_told("They are still speaking")
+        await person.press("escape")
+        await person.sees("Each has said")
+        await person.press("escape")
+        await person.sees("as opened")
+        assert person.chat.talk.session.line[-1].text == "Plain."
+        await person.press("s")
+        await person.sees("half")
         gate.open()
         await person.sees("HALF AND HALF", "Each has said")
-        assert [ask.lane.which for ask in person.script.questions[-1].asks] == [
-            "first@best",
-            "first@epoch-1",
-            "first@epoch-2",
-        ]
+        asked = [ask.lane.which for ask in person.script.questions[-1].asks]
+        assert asked == ["first@best", "first@epoch-1", "first@epoch-2"]
         await person.press("down", "enter")
         await person.until(lambda: person.app.screen is person.chat)
         await person.sees("HALF AND HALF")
         assert person.chat.talk.session.line[-1].lane == "persona@first@epoch-1+prefix"
 
-    play(meet(home, "Plain.", Reply(["half ", gate, "and half"])), story)
-
-
-def test_escape_stops_the_checkpoints_then_leads_back(mira: CardFile, home: Home, sound: None) -> None:
-    with_run(home, "best", "epoch-1")
-    gate = Gate()
-
-    async def story(person: Person) -> None:
-        await person.says("Hi")
-        await person.hears_out()
-        await opens(person, "f7", "first@best")
-        await person.press("s")
-        await person.sees("half")
-        await person.press("escape")
-        await person.sees("Each has said")
-        await person.press("escape")
-        await person.sees("as opened")
-        await closes(person, "escape")
-        assert person.chat.talk.session.line[-1].text == "Plain."
-
-    play(meet(home, "Plain.", Reply(["half ", gate])), story)
-
-
-def test_a_character_without_adapters_is_told_how_to_get_one(mira: CardFile, home: Home) -> None:
-    async def story(person: Person) -> None:
-        await opens(person, "f7", "no adapter yet")
-        await person.press("s")
-        await closes(person, "f7")
-
-    play(meet(home), story)
+    replies = Reply(["no end ", stopped]), Reply(["half ", gate, "and half"])
+    play(meet(home, "Plain.", *replies), story, SMALL)
 
 
 # --- finding ---
 
 
 def test_a_turn_is_found_and_opened_where_it_stands(mira: CardFile, home: Home, store: ChatStore) -> None:
+    write_card(mira.path.parent, YUKI)
+    store.add(store.new_chat("yuki"), None, "user", "灯塔 lamp 亮着吗？")
+
     async def story(person: Person) -> None:
         await person.says("the old lamp")
         await person.hears_out()
@@ -267,38 +216,17 @@ def test_a_turn_is_found_and_opened_where_it_stands(mira: CardFile, home: Home, 
         await person.press("f3")
         await person.sees("find in all chats")
         await person.bursts([*"lamp"])
-        await person.sees("1 found", "you to mira", "the old lamp")
+        await person.sees("2 found", "you to mira", "the old lamp", "you to yuki")
+        await person.press("ctrl+t")
+        await person.sees("1 found", "the chats with mira")
         await person.press("enter")
-        await person.until(lambda: person.app.screen is person.chat)
-        await person.sees("the old lamp")
         await person.until(lambda: person.chat.marked is not None and person.chat.marked.text == "the old lamp")
-
-    play(meet(home, "one", kept=True), story)
-
-
-def test_a_turn_with_another_character_is_opened_there(mira: CardFile, home: Home, store: ChatStore) -> None:
-    write_card(mira.path.parent, YUKI)
-    store.add(store.new_chat("yuki"), None, "user", "灯塔亮着吗？")
-
-    async def story(person: Person) -> None:
-        await opens(person, "ctrl+f", "find in all chats")
+        await person.press("ctrl+f")
+        await person.sees("find in all chats")
         await person.bursts([*"灯塔"])
         await person.sees("1 found", "you to yuki")
-        await person.press("ctrl+t")
-        await person.sees("nothing found", "the chats with mira")
-        await person.press("ctrl+t")
-        await person.sees("1 found")
         await person.press("down", "up", "enter")
         await person.until(lambda: person.chat.is_open and person.chat.holds("yuki"))
-        await person.sees("灯塔亮着吗？")
+        await person.sees("lamp 亮着吗？")
 
-    play(meet(home, kept=True), story)
-
-
-def test_what_is_not_kept_is_not_found(mira: CardFile, home: Home) -> None:
-    async def story(person: Person) -> None:
-        await person.sees("mira/first@30")
-        await person.press("f3")
-        await person.is_told("This chat is not kept")
-
-    play(meet(home), story)
+    play(meet(home, "one", kept=True), story, SMALL)
