@@ -11,7 +11,7 @@ from roleplay.chat.tree import Tree, ancestors
 from roleplay.errors import StorageError
 
 if TYPE_CHECKING:
-    from roleplay.chat.session import Session
+    from roleplay.chat.conversation import Conversation
 
 _DRAFT_SECONDS = 1.0
 """A reply in progress is kept this often, so that a crash costs no more."""
@@ -35,14 +35,14 @@ class Keeper:
         self._head: int | None = None
         self._drafted = 0.0
 
-    def save(self, session: "Session") -> None:
+    def save(self, conversation: "Conversation") -> None:
         """Keep what is not kept yet. Raises StorageError; it is tried again by the next call."""
-        tree = session.tree
+        tree = conversation.tree
         if self.store is None or not any(said.role == "user" for said in tree.turns):
             return
         if self.chat is None:
-            self.pin = session.pin(self.base, self.adapter)
-            self.chat = self.store.new_chat(session.card.name, self.pin)
+            self.pin = conversation.pin(self.base, self.adapter)
+            self.chat = self.store.new_chat(conversation.card.name, self.pin)
         shown = {id(said) for said in ancestors(tree.head)}
         followed = {id(said.parent) for said in tree.turns}
         for said in tree.turns:
@@ -55,17 +55,17 @@ class Keeper:
         if (number := head.id if head is not None else None) != self._head:
             self.store.move_head(self.chat, number)
             self._head = number
-        self._keep_manner(self.store, self.chat, session)
+        self._keep_manner(self.store, self.chat, conversation)
 
-    def save_quietly(self, session: "Session") -> None:
+    def save_quietly(self, conversation: "Conversation") -> None:
         """`save` where a failure is told later, by a `save` that is not quiet."""
         with contextlib.suppress(StorageError):
-            self.save(session)
+            self.save(conversation)
 
-    def draft(self, session: "Session") -> None:
+    def draft(self, conversation: "Conversation") -> None:
         """Keep a reply in progress, if that was not done just now."""
         if time.monotonic() - self._drafted > _DRAFT_SECONDS:
-            self.save_quietly(session)
+            self.save_quietly(conversation)
             self._drafted = time.monotonic()
 
     def read(self, chat: int) -> Tree:
@@ -110,13 +110,13 @@ class Keeper:
                 store.mark(said.id, beside=said.beside, taken=said.taken, deleted=said.deleted)
         said.kept = said.state
 
-    def _keep_manner(self, store: ChatStore, chat: int, session: "Session") -> None:
-        settings = session.settings.changed(prefixes=tuple(session.active))
+    def _keep_manner(self, store: ChatStore, chat: int, conversation: "Conversation") -> None:
+        settings = conversation.settings.changed(prefixes=tuple(conversation.active))
         if settings != self.settings:
             store.keep_settings(chat, settings.model_dump_json())
             self.settings = settings
         if self.pin is None or (
             self.base is not None and (self.pin.base, self.pin.adapter) != (self.base, self.adapter)
         ):
-            self.pin = session.pin(self.base, self.adapter)
+            self.pin = conversation.pin(self.base, self.adapter)
             store.pin(chat, self.pin)

@@ -1,30 +1,24 @@
-"""One conversation: its turns, the prefixes that are on, and how replies join it."""
+"""A conversation that is answered: what each lane is asked, and how replies join it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
-from roleplay.cards.prompt import default_prefixes, fill, switch
+from roleplay.cards.model import Card, Prefix
+from roleplay.chat.conversation import Conversation
 from roleplay.chat.history import history
-from roleplay.chat.keeping import Keeper
-from roleplay.chat.pinned import card_of
 from roleplay.chat.question import Answers, Ask, Asked, Heard, Question, Unanswered
-from roleplay.chat.said import Exchange, Said
-from roleplay.chat.settings import ChatSettings
-from roleplay.chat.steps import Steps
-from roleplay.chat.store import ChatStore, Pin
-from roleplay.chat.tree import Tree
+from roleplay.chat.said import Said
+from roleplay.chat.store import ChatStore
 from roleplay.dialogue import Turn
 from roleplay.errors import ContextFull, UsageError
 from roleplay.generation.events import Cancel, Piece
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
-from roleplay.text import clean
 
 
-class Session:
-    """One chat with one character.
+class Session(Conversation):
+    """A conversation that is answered.
 
     The first lane's replies are the conversation; other lanes answer beside it, to the same turns of the person. A turn
     of the person that got no reply stays: it is sent together with the next one, unless it fills the context.
@@ -39,44 +33,14 @@ class Session:
         *,
         greet: bool = False,
     ) -> None:
-        self.card, self.answers, self.greet = card, answers, greet
-        self._prefixes = tuple(prefixes)
-        self.pinned: Card | None = None
-        """The card this chat was begun with, where that is not the one that answers were loaded with."""
-        self.active = default_prefixes(self.prefixes)
-        self.settings = ChatSettings()
-        self.tree = Tree()
-        self.steps = Steps(self.tree)
-        self.keeper = Keeper(store)
+        super().__init__(card, prefixes, store, greet=greet)
+        self.answers = answers
         # By (prefixes, own history): where the history sent begins.
         self._starts: dict[tuple[tuple[str, ...], str], int] = {}
         # By turn of the person: how often it was answered, so that each draw has a seed of its own.
         self._tries: dict[int, int] = {}
         # The turn of the person that fills the context: what follows it stands alone.
         self._too_long: Said | None = None
-        if greet:
-            self._greet()
-
-    @property
-    def store(self) -> ChatStore | None:
-        """Where the conversation is kept."""
-        return self.keeper.store
-
-    @property
-    def prefixes(self) -> tuple[Prefix, ...]:
-        """All switches: the template's own, then those of the card that this chat was begun with."""
-        if self.pinned is None:
-            return self._prefixes
-        return (*(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT), *self.pinned.prefixes)
-
-    @prefixes.setter
-    def prefixes(self, loaded: Sequence[Prefix]) -> None:
-        self._prefixes = tuple(loaded)
-
-    @property
-    def line(self) -> list[Said]:
-        """The conversation from its first turn on."""
-        return self.tree.line
 
     @property
     def history(self) -> tuple[Turn, ...]:
@@ -84,49 +48,14 @@ class Session:
         return history(self.tree, None, self._too_long)
 
     @property
-    def exchanges(self) -> list[Exchange]:
-        """The conversation as a screen shows it."""
-        shown: list[Exchange] = []
-        line = self.line
-        for i, said in enumerate(line):
-            if said.role == "user":
-                following = line[i + 1] if i + 1 < len(line) else None
-                reply = following if following is not None and following.role == "assistant" else None
-                way = (1, 1) if reply is None else self.tree.way(reply)
-                shown.append(Exchange(said, reply, tuple(self.beside(said)), self.tree.way(said), way))
-            elif i == 0:
-                shown.append(Exchange(None, said, (), (1, 1), self.tree.way(said)))
-        return shown
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the person's last turn has no reply yet."""
-        return self.tree.head is not None and self.tree.head.role == "user"
-
-    @property
     def can_regenerate(self) -> bool:
         """Whether there is a reply to draw again, or one that never came."""
         return self.waiting or bool(self.tree.head is not None and self.tree.head.parent and self.tree.head.lane)
 
-    def beside(self, said: Said) -> list[Said]:
-        """What lanes for comparison answered to a turn of the person, the newest of each."""
-        return self.tree.beside(said)
-
-    def switch(self, changes: Mapping[str, bool]) -> None:
-        """Turn prefixes on and off, from the next turn on. Raises UsageError for an unknown id."""
-        known = {prefix.id for prefix in self.prefixes}
-        unknown = [name for name in self.active if name not in known]  # resumed before the base was loaded
-        self.active = [*unknown, *switch(self.prefixes, self.active, changes)]
-
-    # --- the person's turns, and replies to them ---
-
-    def say(self, text: str) -> Said:
-        """Take the person's turn into the conversation and keep it."""
-        said = Said("user", clean(text).strip())
-        self.steps.note(said.text)
-        self.tree.head = self.tree.add(said, self.tree.head)
-        self.save_quietly()
-        return said
+    def resume(self, chat: int) -> None:
+        """Show a kept conversation and go on in it, as it was held. Raises StorageError."""
+        super().resume(chat)
+        self._starts, self._tries, self._too_long = {}, {}, None
 
     def answer(
         self, lanes: Sequence[Lane], sampling: Sampling, cancel: Cancel | None = None, *, about: Mapping[str, str] = {}
@@ -204,102 +133,7 @@ class Session:
         finally:
             self.tree.head = head
 
-    # --- ways through the tree; each can be undone ---
-
-    def swipe(self, said: Said, by: int) -> bool:
-        """Go to another way in the place of `said`, and on to where that led; `False` where there is none so far."""
-        ways = self.tree.ways(said)
-        at = next(i for i, other in enumerate(ways) if other is said) + by
-        if not 0 <= at < len(ways):
-            return False
-        self._go(self.tree.tip(ways[at]))
-        return True
-
-    def branch(self, said: Said) -> None:
-        """Go on from `said`; what came after it stays another way."""
-        self._go(said)
-
-    def edit(self, said: Said, text: str) -> Said:
-        """Say `said` otherwise, as another way in its place, which the conversation takes. Raises UsageError."""
-        text = clean(text).strip()
-        if not text:
-            raise UsageError("an empty turn says nothing; delete the turn instead")
-        if text == said.text:
-            return said
-        stopped = "end" if said.lane is not None else None
-        edited = Said(said.role, text, said.lane, said.prefixes, stopped, origin=said, drawn=said.drawn)
-        self._go(self.tree.add(edited, said.parent))
-        return edited
-
-    def take(self, said: Said) -> None:
-        """Take over what a lane for comparison said as the conversation's own reply."""
-        self.steps.note(taken=said)
-        said.beside, said.taken = False, True
-        self.tree.head = self.tree.tip(said)
-        self.save_quietly()
-
-    def delete(self, said: Said) -> int:
-        """Take out `said` and all that follows it; returns how many turns went. Another way in its place is shown."""
-        ways = [other for other in self.tree.ways(said) if other is not said]
-        step = self.steps.note()
-        step.hidden = self.tree.delete(said)
-        if ways and self.tree.head is said.parent:
-            self.tree.head = self.tree.tip(ways[-1])
-        self.save_quietly()
-        return len(step.hidden)
-
-    def undo(self) -> str | None:
-        """Take back the last step; returns what the person had said with it, `None` where nothing was to undo."""
-        text = self.steps.undo()
-        self.save_quietly()
-        return text
-
-    # --- keeping ---
-
-    def resume(self, chat: int) -> None:
-        """Show a kept conversation and go on in it, as it was held. Raises StorageError."""
-        self.tree = self.keeper.read(chat)
-        self.steps, self._starts, self._tries, self._too_long = Steps(self.tree), {}, {}, None
-        self.settings, self.pinned = self.keeper.settings, card_of(self.keeper.pin, self.card)
-        if self.greet:
-            self._greet()
-        known = {TEMPLATE_DEFAULT, *(prefix.id for prefix in self.prefixes)}
-        last = next((said for said in reversed(self.line) if said.lane is not None), None)
-        active = last.prefixes if self.settings.prefixes is None and last is not None else self.settings.prefixes
-        if active is not None:
-            self.active = [prefix for prefix in active if prefix in known]
-        if self.tree.head is not None and self.tree.head.wordless:
-            self.tree.drop(self.tree.head)
-
-    def save(self) -> None:
-        """Keep what is not kept yet, in order. Raises StorageError; what is shown stays, and is tried again."""
-        self.keeper.save(self)
-
-    def save_quietly(self) -> None:
-        """What cannot be kept now is tried again at the end of the reply, and told there."""
-        self.keeper.save_quietly(self)
-
-    def pin(self, base: str | None, adapter: str | None) -> Pin:
-        """What this chat runs with."""
-        return Pin((self.pinned or self.card).model_dump_json(by_alias=True, exclude_defaults=True), base, adapter)
-
     # --- steps that several of the above take ---
-
-    def _greet(self) -> None:
-        """The card's greetings are the ways of the first turn."""
-        card = self.pinned or self.card
-        there = {said.text for said in self.tree.following(None)}
-        texts = [fill(text, card) for text in (card.greeting, *card.alternate_greetings) if text]
-        for text in dict.fromkeys(texts):
-            if text not in there:
-                self.tree.add(Said("assistant", text), None)
-        if self.tree.head is None and texts:
-            self.tree.head = next(said for said in self.tree.following(None) if said.text == texts[0])
-
-    def _go(self, said: Said) -> None:
-        self.steps.note()
-        self.tree.head = said
-        self.save_quietly()
 
     def _question(self, lanes: Sequence[Lane], sampling: Sampling) -> Question:
         asks = tuple(self._ask(lane, own=bool(i) and self.settings.own_history) for i, lane in enumerate(lanes))
@@ -342,6 +176,8 @@ class Session:
             yield heard
 
     def _remember_start(self, question: Question, asked: Asked) -> None:
+        if asked.lane.model:  # another program leaves out what it likes, and does not tell
+            return
         own = self.settings.own_history and asked.lane != question.asks[0].lane
         self._starts[asked.prefixes, asked.lane.name if own else ""] = asked.start
 

@@ -102,7 +102,8 @@ class Talk:
     @property
     def lanes(self) -> list[Lane]:
         """Who answers, the conversation's own lane first."""
-        wanted = [self._lane(name) for name in self.session.settings.lanes or ("persona+prefix",)]
+        named = self.session.settings.lanes or ("persona+prefix", *(lane.name for lane in self.company.lanes))
+        wanted = [self._lane(name) for name in named]
         return list(dict.fromkeys(lane for lane in wanted if lane is not None)) or [Lane(self.has_adapter, prefix=True)]
 
     @property
@@ -239,10 +240,11 @@ class Talk:
     def _heard(self, hear: Callable[[Cancel], Iterator[Heard]]) -> Iterator[Heard]:
         cancel = self._cancel = Cancel()
         with self._replying:
-            ready = self.answers.load(cancel)
-            if ready is None:
-                return
-            self._learn(ready)
+            if any(not lane.model for lane in self.lanes):
+                ready = self.answers.load(cancel)
+                if ready is None:
+                    return
+                self._learn(ready)
             sent = 0
             for heard in hear(cancel):
                 if heard.lane == self.lanes[0]:
