@@ -48,8 +48,8 @@ class CharactersScreen(Screen[None]):
     CSS_PATH = "characters.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="characters.back", tooltip="Back to the chat"),
-        Binding("right", "app.focus_next", "Chats", id="characters.chats", tooltip="To card and conversations"),
-        Binding("left", "app.focus_previous", "Characters", id="characters.characters", tooltip="To the characters"),
+        Binding("right", "to('chats')", "Chats", id="characters.chats", tooltip="To the conversations"),
+        Binding("left", "to('characters')", "Characters", id="characters.characters", tooltip="To the characters"),
         Binding("n", "new", "New", id="characters.new", tooltip="Sketch a new character"),
         Binding("i", "import", "Import", id="characters.import", tooltip="Import a card of another program"),
         Binding("s", "measure", "Statistics", id="characters.statistics", tooltip="Measure what its corpora are worth"),
@@ -77,8 +77,8 @@ class CharactersScreen(Screen[None]):
         with Horizontal(id="body"):
             yield OptionList(id="characters")
             with Vertical(id="marked"):
-                yield OptionList(id="chats")  # docked below the card, and the first that `right` leads to
                 yield CardPanel()
+                yield OptionList(id="chats")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -180,6 +180,10 @@ class CharactersScreen(Screen[None]):
         """Back to the chat, if there is one."""
         if len(self.app.screen_stack) > 1:
             self.app.pop_screen()
+
+    def action_to(self, listed: str) -> None:
+        """Go to one of the two lists."""
+        self.query_one(f"#{listed}").focus()
 
     def action_new(self) -> None:
         """Ask for a new character."""
