@@ -67,7 +67,7 @@ def _problem(name: str, value: Any, ships: dict[str, str]) -> tuple[str, str]:
     for key in _listed(value):
         *modifiers, last = key.split("+")
         strange = next((one for one in modifiers if one not in _MODIFIERS), None)
-        if strange is not None or not (len(last) == 1 or last in _KEYS):
+        if strange is not None or not ((len(last) == 1 and last.isprintable()) or last in _KEYS):
             near = did_you_mean(last, sorted(_KEYS)) if strange is None else did_you_mean(strange, sorted(_MODIFIERS))
             return f"has a key that is none: '{one_line(key)}'", near
     return "", ""

@@ -22,10 +22,18 @@ def main() -> None:
     sys.stdin.readline()
     print(words.encode(errors="replace").decode(), file=sys.stderr, flush=True)
     send("Stage", text=words, step=0, steps=2)
-    send("Ready", base=words, context=512, adapter=words, notice=words, prefixes=prefixes)
+    send("Ready", base=words, identity=words, context=512, adapter=words, notice=words, prefixes=prefixes)
     answers = itertools.cycle(([words], list(words), None))
     for line in sys.stdin:
         ((kind, question),) = json.loads(line).items()
+        if kind == "LookUp":
+            for ask in question["question"]["asks"]:
+                parts = [{"name": words, "tokens": 1}]
+                send("Sent", lane=ask["lane"], text=words, ids=[1], tokens=[words], parts=parts, left_out=1, room=1)
+            send("Answered")
+        if kind == "Weigh":
+            send("Weighed", tokens=[{"text": letter, "persona": -1, "base": -5} for letter in question["reply"]])
+            send("Answered")
         if kind != "Question":
             continue
         pieces = next(answers)

@@ -8,8 +8,11 @@ import pytest
 from roleplay.cards.load import CardFile
 from roleplay.chat.store import ChatStore
 from roleplay.paths import Home
+from tests.tui import strangers
 from tests.tui.person import MIRA, YUKI, Person, meet, play, write_card
 from tests.tui.script import Gate, Reply
+from tests.tui.test_hostile_screens import harmless
+from tui.app import ChatApp
 
 SMALL = (80, 24)
 """Quickly drawn."""
@@ -230,3 +233,30 @@ def test_a_turn_is_found_and_opened_where_it_stands(mira: CardFile, home: Home, 
         await person.sees("lamp 亮着吗？")
 
     play(meet(home, "one", kept=True), story, SMALL)
+
+
+def test_texts_of_strangers_steer_nothing_in_any_panel(project: Path, home: Home) -> None:
+    strangers.write_cards(project / "characters")
+    home.root.mkdir()
+
+    async def story(person: Person) -> None:
+        await person.says("lamp")
+        await person.until(lambda: person.chat.is_open and person.chat.talk.session.line[1:] and person.idle)
+        looks = {"f2": ("t", "as tokens"), "f3": ("[@click=app.quit]", "2 found"), "f5": ("", "strength")}
+        looks |= {"f6": ("", "nats on average"), "f7": ("", "as opened")}
+        for key, (more, seen) in looks.items():
+            await person.press(key)
+            await person.until(lambda: person.app.screen is not person.chat)
+            await person.until(lambda: len(person.app.screen.query(".panel")) == 1)
+            await person.pilot.pause()
+            await person.press(*more)
+            await person.sees(seen)
+            assert harmless(person)
+            await closes(person, "escape")
+        for word in ("prefixes", "lanes", "card"):
+            await person.says(f"/show {word}")
+            await person.until(lambda: person.app.screen is not person.chat)
+            assert harmless(person)
+            await closes(person, "escape")
+
+    play(ChatApp(strangers.lobby(home), strangers.ALL), story, SMALL)
