@@ -114,7 +114,8 @@ class ChatApp(App[RoleplayError]):
         if isinstance(self.screen, HelpScreen):
             self.pop_screen()
         else:
-            self.push_screen(HelpScreen(key_help(self.own_keys), shown(self.lobby.home.keys), words_first=words))
+            keys = key_help(self.own_keys, type(self.screen))
+            self.push_screen(HelpScreen(keys, shown(self.lobby.home.keys), words_first=words))
 
     def action_choose(self) -> None:
         """Show the characters and conversations."""

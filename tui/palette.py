@@ -40,16 +40,16 @@ def twins(app: "ChatApp", *targets: DOMNode) -> Iterator[SystemCommand]:
                 yield SystemCommand(binding.description, f"{binding.tooltip} · {keys}", action)
 
 
-def key_help(own: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def key_help(own: Mapping[str, str], here: type[DOMNode] = ChatScreen) -> list[tuple[str, str, str]]:
     """What people press in the chat, what it does, and the id under which they can choose another key.
 
-    `own` are the keys of the person's own, by id.
+    `own` are the keys of the person's own, by id; the keys of the screen that is `here` come first.
     """
     from tui.app import ChatApp
 
     rows = [
         (spoken(own.get(one.id or "", one.key)), one.tooltip, one.id or "")
-        for one in _told(named(Prompt, ChatScreen, Conversation, ChatApp))
+        for one in _told(named(*(() if here is ChatScreen else (here,)), Prompt, ChatScreen, Conversation, ChatApp))
     ]
     switches = [own.get(one.id or "", one.key) for one in (SWITCH_BINDINGS[0], SWITCH_BINDINGS[-1])]
     return [
