@@ -48,7 +48,7 @@ class Prompt(TextArea):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing here are left to the screen."""
         if action == "complete":
-            return self.text.startswith("/")
+            return self._holds_word
         return bool(self.text) or action not in _NOTHING_TO_MOVE
 
     def action_submit(self) -> None:
@@ -57,7 +57,7 @@ class Prompt(TextArea):
         if not text:
             return
         posted: Submitted | Commanded = Submitted(text)
-        if text.startswith("/"):
+        if self._holds_word:
             from roleplay.chat.commands import Command, parse
 
             try:
@@ -97,8 +97,13 @@ class Prompt(TextArea):
 
     def update_suggestion(self) -> None:
         """Show how a word with a slash may go on."""
-        ways = self._completions() if self.text.startswith("/") else []
+        ways = self._completions() if self._holds_word else []
         self.suggestion = ways[0][len(self.text) :] if ways and self.cursor_location == self.document.end else ""
+
+    @property
+    def _holds_word(self) -> bool:
+        """Whether what is written may be a word to the program."""
+        return self.text.lstrip().startswith("/")
 
     def _completions(self) -> list[str]:
         from roleplay.chat.commands import complete
@@ -111,7 +116,8 @@ class Prompt(TextArea):
         self.move_cursor(self.document.end)
 
     def give_back(self, text: str) -> None:
-        """What was submitted cannot be said now: put it before what was written since."""
+        """What was said or submitted cannot be said now: put it before what was written since."""
+        text = f"/{text}" if text.startswith("/") else text  # as it was written
         self.insert(f"{text}\n" if self.text else text, (0, 0))
         self.move_cursor(self.document.end)
 

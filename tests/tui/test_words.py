@@ -176,10 +176,20 @@ def test_two_slashes_begin_a_message_and_bye_leaves(mira: CardFile, home: Home) 
         await person.is_told("")
         await begins(person, "//bye")
         assert person.asked == ["/bye"]
+        await person.press("up")
+        await person.until(lambda: person.prompt.text == "//bye")
+        await person.press("!", "enter")
+        await person.hears_out(2)
+        assert person.asked[-1] == "/bye!", "a message stays one when it is edited"
+        await person.says("/undo")
+        await becomes(person, "/bye", "one")
+        await person.says("/undo")
+        await person.until(lambda: person.prompt.text == "//bye")
+        person.prompt.clear()
         await person.says("/bye")
         await person.until(lambda: person.app._exit)
 
-    play(meet(home, "one"), story, SMALL)
+    play(meet(home, "one", "two"), story, SMALL)
 
 
 def test_tab_completes_words_and_what_stands_behind_them(mira: CardFile, home: Home) -> None:
