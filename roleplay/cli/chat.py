@@ -108,9 +108,11 @@ def chat(
 
 
 def _open_screen(name: str | None, manner: "Manner", *, resume: bool, save: bool) -> None:
-    drawn_elsewhere = "TEXTUAL_DRIVER" in os.environ  # as in a browser
-    # The screen is drawn on stderr.
-    if not drawn_elsewhere and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if "TEXTUAL_DRIVER" in os.environ:  # a browser has it
+        from roleplay.cli.web import leave_with_server
+
+        leave_with_server()
+    elif not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # the screen is drawn on stderr
         raise UsageError('the chat screen needs a terminal; without one: roleplay chat NAME --say "…" (or --say -)')
     import gc
 

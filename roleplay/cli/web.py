@@ -1,10 +1,13 @@
 """`roleplay chat --web`: the same screens in a browser of this machine, a process a visit."""
 
 import asyncio
+import os
 import shlex
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,8 @@ _HOST = "127.0.0.1"
 _OWN = ("web", "port")
 _CLOSING = 3.0
 """Seconds that visits have to end."""
+_LOOKS = 1.0
+"""Seconds between a visit's looks at whether it is served."""
 
 
 def serve_chat(context: typer.Context, port: int | None) -> None:
@@ -34,9 +39,24 @@ def serve_chat(context: typer.Context, port: int | None) -> None:
     except ImportError as error:
         raise UsageError("--web needs textual-serve; install it with: pip install 'roleplay[web]'") from error
     listening = _listen(PORT if port is None else port)
-    command = shlex.join([sys.executable, "-m", "roleplay", "chat", *typed_beside(context)])
+    # The shell makes way, so that a visit is the server's own child.
+    command = ("exec " if os.name == "posix" else "") + shlex.join(
+        [sys.executable, "-m", "roleplay", "chat", *typed_beside(context)]
+    )
     address = f"http://{_HOST}:{listening.getsockname()[1]}"
     asyncio.run(_serve(Server(command, _HOST, title="roleplay", public_url=address), listening))
+
+
+def leave_with_server() -> None:
+    """End this visit in order when the process that serves it is gone, however that ended."""
+    server = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == server:
+            time.sleep(_LOOKS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def typed_beside(context: typer.Context) -> Iterator[str]:

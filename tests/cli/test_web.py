@@ -102,6 +102,23 @@ def test_a_visit_is_a_process_that_pages_of_other_sites_cannot_have(project: Pat
         assert process.wait(20) == 0
 
 
+def test_a_visit_ends_with_its_server_however_that_ends(project: Path) -> None:
+    with served("--no-save") as (process, address):
+        visits: list[psutil.Process] = []
+        asyncio.run(asyncio.wait_for(stay(address, process, visits), 60))
+        assert len(visits) == 1
+        assert psutil.wait_procs(visits, 15)[1] == []
+
+
+async def stay(address: str, process: subprocess.Popen[str], visits: list[psutil.Process]) -> None:
+    """Visit until something is drawn, then end the server at once."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{address}/ws") as wire:
+        while b"Who do you want" not in (await wire.receive()).data:
+            pass
+        visits += psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+
+
 async def visit(address: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     async with aiohttp.ClientSession() as session:
