@@ -39,6 +39,21 @@ class Home:
         """The SQLite file of all conversations."""
         return self.root / "chats.sqlite3"
 
+    @property
+    def themes(self) -> Path:
+        """Colours for the screens, a YAML file each."""
+        return self.root / "themes"
+
+    @property
+    def theme(self) -> Path:
+        """Name of the theme that was chosen last, on one line."""
+        return self.root / "theme"
+
+    @property
+    def keys(self) -> Path:
+        """Keys of a person's own, a line each: `chat.send: ctrl+s`."""
+        return self.root / "keys.yaml"
+
 
 def find_home() -> Home:
     """The home in force; nothing is created."""
