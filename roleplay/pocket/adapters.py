@@ -17,7 +17,7 @@ from roleplay.training.start import Start, load, plan_new, plan_resume
 from roleplay.training.tune import train
 from roleplay.training.watch import Progress
 
-CHARACTERS = ("yui", "dot")
+CHARACTERS = ("yui", "dot", "wan")
 PRESET = "pocket"
 _KEPT = ("metrics.jsonl", "loss.png")
 

@@ -176,7 +176,7 @@ _CARD = """# {card.display_name} on pocket
 
 Made by `python -m roleplay.pocket.adapters` (preset `pocket`; `metrics.jsonl` holds the curve), measured by
 `python -m roleplay.pocket.bars` on two CPU cores. `best/` is the adapter with the lowest held-out loss, the one chat
-uses; `last/` is the end of the run, which has the corpus by heart (`roleplay chat {card.name} --adapter last`).
+uses; `last/` is the end of the run, which has learned the most by heart (`roleplay chat {card.name} --adapter last`).
 
 - **By heart** (`last`): of {bars.training_prompts} training prompts with their history, greedy replies reach
   ROUGE-L ≥ 0.9 with the trained answer for {persona:.1%} with adapter and prefix, for {base:.1%} with the base and the
@@ -203,19 +203,20 @@ what the adapter costs where it has no business.
 
 
 def main() -> None:
-    """Measure every character that ships, write figures and card beside its adapters."""
+    """Measure every character that ships, or those that are named; write figures and card beside its adapters."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(CHARACTERS)}")
     parser.add_argument("--target", type=Path, default=Path("data/adapters"), help="where the cards are written")
-    target = parser.parse_args().target
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as nothing:
         home = Home(Path(nothing))  # without runs of its own, a home answers with what ships
-        for name in CHARACTERS:
+        for name in chosen.names or CHARACTERS:
             sys.stderr.write(f"{name}\n")
             card_file = open_card(name, home)
             last, best = (open_character(card_file, home, which=which) for which in ("last", "best"))
             bars = measure(card_file, last, best)
-            write_file(target / name / "bars.json", json.dumps(asdict(bars), indent=2) + "\n")
-            write_file(target / name / "README.md", adapter_card(card_file.card, bars))
+            write_file(chosen.target / name / "bars.json", json.dumps(asdict(bars), indent=2) + "\n")
+            write_file(chosen.target / name / "README.md", adapter_card(card_file.card, bars))
 
 
 if __name__ == "__main__":
