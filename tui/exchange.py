@@ -1,40 +1,68 @@
-"""A turn of the person above its replies."""
+"""A turn of the person above its reply."""
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 
-from roleplay.chat.said import Exchange
+from roleplay.chat.said import Exchange, Said
+from tui.names import Names
 from tui.turn import Reply, UserTurn
+
+Print = tuple[object, ...]
+"""All that is to be seen of an exchange; equal where nothing needs to be drawn anew."""
 
 
 class ExchangeView(Vertical):
-    """A turn of the person above its replies, which stand side by side.
+    """A turn of the person above its reply."""
 
-    The base's reply is mounted when it is wanted first: most are never looked at.
-    """
-
-    def __init__(self, exchange: Exchange, user_name: str, name: str, base_name: str, *, comparing: bool) -> None:
+    def __init__(self, exchange: Exchange, names: Names) -> None:
         super().__init__(classes="exchange")
-        self.exchange, self.user_name, self.comparing = exchange, user_name, comparing
-        self.reply = Reply(name, exchange.reply)
-        self.beside = Reply(base_name, exchange.beside, base=True)
+        self.exchange = exchange
+        self.drawn = seen(exchange)
+        user = exchange.user
+        self.user = UserTurn(names, user, exchange.user_way) if user is not None else None
+        self.reply = Reply(names, exchange.reply, exchange.reply_way)
 
     def compose(self) -> ComposeResult:
-        """The person above, the replies below."""
-        if self.exchange.user is not None:
-            yield UserTurn(self.user_name, self.exchange.user.text)
-        with Horizontal(classes="replies"):
-            yield self.reply
-            if self.comparing and self.exchange.beside is not None:
-                yield self.beside
+        """The person above, the reply below."""
+        if self.user is not None:
+            yield self.user
+        yield self.reply
 
-    async def put_beside(self) -> None:
-        """Make room for the base's reply."""
-        if not self.beside.is_attached:
-            await self.query_one(".replies").mount(self.beside)
+    @property
+    def turns(self) -> list[UserTurn | Reply]:
+        """What can be marked, from top to bottom."""
+        return [turn for turn in (self.user, self.reply) if turn is not None and turn.said is not None]
+
+    def rename(self, names: Names) -> None:
+        """Call who speaks by these names."""
+        for turn in (self.user, self.reply):
+            if turn is not None:
+                turn.rename(names)
+
+    def begin(self, said: Said) -> None:
+        """A reply is under way."""
+        self.drawn = ()
+        self.reply.begin(said)
+
+    async def clear_reply(self) -> None:
+        """Take away the reply: another will come."""
+        self.drawn = ()
+        await self.reply.finish(None)
 
     async def finish(self, exchange: Exchange) -> None:
-        """Draw what has become of the replies."""
-        self.exchange = exchange
-        await self.reply.finish(exchange.reply)
-        await self.beside.finish(exchange.beside)
+        """Draw what has become of the reply."""
+        self.exchange, self.drawn = exchange, seen(exchange)
+        await self.reply.finish(exchange.reply, exchange.reply_way)
+
+    def fits(self, exchange: Exchange) -> bool:
+        """Whether the person's turn is drawn as `exchange` has it, so that only the reply may differ."""
+        return seen(exchange)[:2] == seen(self.exchange)[:2]
+
+
+def seen(exchange: Exchange) -> Print:
+    """What there is to be seen."""
+    return _turn(exchange.user), exchange.user_way, _turn(exchange.reply), exchange.reply_way
+
+
+def _turn(said: Said | None) -> Print | None:
+    return None if said is None else (id(said), said.text, said.stopped, said.taken, said.lane, said.prefixes)

@@ -1,14 +1,26 @@
 """What blocks, to be run in threads: each posts what came of it, and touches no widget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from roleplay.errors import RoleplayError
-from tui.messages import Loaded, LoadingFailed, Opened, OpeningFailed, Refused, ReplyEnded, Resumed, Told
+from tui.messages import (
+    ChatsRead,
+    Loaded,
+    LoadingFailed,
+    Opened,
+    OpeningFailed,
+    Refused,
+    ReplyEnded,
+    Resumed,
+    RosterRead,
+    Told,
+)
 
 if TYPE_CHECKING:
+    from roleplay.chat.question import Heard
     from roleplay.chat.talk import Talk
 
 Post = Callable[[Message], object]
@@ -36,15 +48,18 @@ def load(post: Post, talk: "Talk") -> None:
 
 def answer(post: Post, talk: "Talk", reply: int, text: str | None) -> None:
     """Say `text`, and hear reply number `reply`; without a text the last message is answered anew."""
-    problem = ""
-    try:
+
+    def heard() -> "Iterable[Heard]":
         if text is not None:
             talk.say(text)
-        for heard in talk.answer():
-            post(Told(reply, heard))
-    except RoleplayError as error:
-        problem = str(error)
-    post(ReplyEnded(reply, problem))
+        yield from talk.answer()
+
+    _hear(post, reply, heard)
+
+
+def go_on(post: Post, talk: "Talk", reply: int) -> None:
+    """Hear the rest of the last reply, which was cut."""
+    _hear(post, reply, talk.go_on)
 
 
 def resume(post: Post, talk: "Talk", chat: int) -> None:
@@ -55,3 +70,32 @@ def resume(post: Post, talk: "Talk", chat: int) -> None:
         post(Refused(str(error)))
     else:
         post(Resumed())
+
+
+def read_chats(post: Post, talk: "Talk") -> None:
+    """Look up the kept conversations with this character."""
+    if talk.store is not None:
+        try:
+            post(ChatsRead(talk.store.chats(talk.card.name)))
+        except RoleplayError as error:
+            post(Refused(str(error)))
+
+
+def read_characters(post: Post, talk: "Talk") -> None:
+    """Look up the characters in reach."""
+    from roleplay.chat.roster import roster
+
+    try:
+        post(RosterRead(roster(talk.home, talk.store)))
+    except RoleplayError as error:
+        post(Refused(str(error)))
+
+
+def _hear(post: Post, reply: int, heard: "Callable[[], Iterable[Heard]]") -> None:
+    problem = ""
+    try:
+        for one in heard():
+            post(Told(reply, one))
+    except RoleplayError as error:
+        problem = str(error)
+    post(ReplyEnded(reply, problem))

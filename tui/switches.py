@@ -1,4 +1,4 @@
-"""The panel of prefixes: each is a switch that works from the next turn on."""
+"""The prefixes: each is a switch that works from the next turn on."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Checkbox, Static
 
@@ -16,18 +16,24 @@ from tui.plain import plain
 if TYPE_CHECKING:
     from roleplay.cards.model import Card, Prefix
 
-SWITCH_KEYS = 8
-"""Prefixes that have a key, F2 and on: no terminal loses those, as many do with Alt and digits."""
+SWITCH_KEYS = 9
+"""Prefixes that have a key, Alt+1 and on."""
 SWITCH_BINDINGS = tuple(
-    Binding(f"f{i + 1}", f"switch_prefix({i})", f"Switch prefix {i}", id=f"chat.prefix-{i}", show=False, priority=True)
+    Binding(
+        f"alt+{i}",
+        f"switch_prefix({i})",
+        f"Switch prefix {i}",
+        id=f"chat.prefix-{i}",
+        tooltip=f"Switch prefix {i} on or off, from your next message on",
+        show=False,
+        priority=True,
+    )
     for i in range(1, SWITCH_KEYS + 1)
 )
 
 
-class Switches(VerticalScroll):
+class Switches(Vertical):
     """One check box a prefix, with the beginning of its text."""
-
-    can_focus = False
 
     def __init__(self) -> None:
         super().__init__(id="switches")
@@ -48,7 +54,7 @@ class Switches(VerticalScroll):
                 box = Checkbox("", prefix.id in active, name=prefix.id, classes="switch", compact=True)
                 await self.mount(box, Static(plain(fill(prefix.text, card)), classes="switch preview"))
         for number, box in enumerate(self.query(Checkbox), 1):
-            on, key = box.name in active, f"F{number + 1}  " if number <= SWITCH_KEYS else ""
+            on, key = box.name in active, f"Alt+{number} " if number <= SWITCH_KEYS else ""
             box.label = Content.assemble((key, "dim"), box.name or "", " on" if on else " off")
             with box.prevent(Checkbox.Changed):
                 box.value = on

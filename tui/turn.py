@@ -1,118 +1,118 @@
-"""One turn in the conversation, and a reply that streams into it."""
+"""One turn in the conversation: who, in the margin how it came about, and what was said."""
 
-from collections.abc import Sequence
-
-from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
-from markdown_it.token import Token
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Static
 
 from roleplay.chat.said import Said
-from roleplay.text import clean
+from tui.markdown import Spoken
+from tui.messages import Marked
+from tui.names import Names
 from tui.plain import plain
 
 _ENDS = {"cancelled": "stopped", "cut": "cut off", "length": "reached the limit"}
 
 
+class Margin(Static):
+    """The line above a turn; a click marks the turn."""
+
+    ALLOW_SELECT = False
+
+    def on_click(self, event: events.Click) -> None:
+        """Pass on which turn was meant."""
+        event.stop()
+        if isinstance(self.parent, UserTurn | Reply) and self.parent.said is not None:
+            self.post_message(Marked(self.parent.said))
+
+
 class UserTurn(Vertical):
     """What the person said, as it was said."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, names: Names, said: Said, way: tuple[int, int] = (1, 1)) -> None:
         super().__init__(classes="turn user")
-        self.who, self.text = name, text
+        self.names, self.said, self.way = names, said, way
+        self.margin = Margin(self._margin(), classes="margin")
 
     def compose(self) -> ComposeResult:
         """Name, then text."""
-        yield Static(plain(self.who, "bold"), classes="margin")
-        yield Static(plain(self.text), classes="said")
+        yield self.margin
+        yield Static(plain(self.said.text), classes="said")
+
+    def rename(self, names: Names) -> None:
+        """Call the person by another name."""
+        if names.user != self.names.user:
+            self.names = names
+            self.margin.update(self._margin())
+
+    def _margin(self) -> Content:
+        return Content("  ").join([plain(self.names.user, "bold"), *_ways(self.said, self.way)])
 
 
 class Reply(Vertical):
     """A reply in Markdown; in its margin who answered, the prefixes that were sent, and how it ended."""
 
-    def __init__(self, name: str, said: Said | None, *, base: bool = False) -> None:
-        super().__init__(classes="turn base" if base else "turn persona")
-        self.who, self.said = name, said
+    def __init__(self, names: Names, said: Said | None, way: tuple[int, int] = (1, 1)) -> None:
+        super().__init__(classes="turn persona")
+        self.names, self.said, self.way = names, said, way
+        self.margin = Margin(self._margin(), classes="margin")
+        self.spoken = Spoken(said.text if said is not None else "")
         self.set_class(said is None, "-empty")
-        self._stream: MarkdownStream | None = None
-        self._pending: list[str] = []
 
     def compose(self) -> ComposeResult:
         """Margin, then text."""
-        yield Static(self._margin(), classes="margin")
-        yield Markdown(self._source(), parser_factory=chat_markdown, open_links=False)
+        yield self.margin
+        yield self.spoken
+
+    def rename(self, names: Names) -> None:
+        """Call who answers by another name."""
+        if names != self.names:
+            self.names = names
+            self._set(self.said, self.way)
 
     def begin(self, said: Said) -> None:
-        """A reply is under way: `said` has its prefixes, and no text yet."""
-        self._set(said)
+        """A reply is under way: `said` has its prefixes, and what it goes on from."""
+        self._set(said, (1, 1))
 
-    def hear(self, text: str) -> None:
-        """Take what was said since; it is drawn by the next `flush`."""
-        self._pending.append(clean(text))
-
-    async def flush(self) -> None:
-        """Draw what was heard."""
-        if self._pending:
-            if self._stream is None:
-                self._stream = Markdown.get_stream(self.query_one(Markdown))
-            text = "".join(self._pending)
-            self._pending.clear()
-            await self._stream.write(text)
-
-    async def finish(self, said: Said | None) -> None:
+    async def finish(self, said: Said | None, way: tuple[int, int] = (1, 1)) -> None:
         """The reply is whole, or gone: draw it once more from its source."""
-        self._pending.clear()
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
-        self._set(said)
-        if self.is_attached:
-            await self.query_one(Markdown).update(self._source())
+        self._set(said, way)
+        await self.spoken.finish(said.text if said is not None else "")
 
-    def _set(self, said: Said | None) -> None:
-        self.said = said
+    def _set(self, said: Said | None, way: tuple[int, int]) -> None:
+        self.said, self.way = said, way
         self.set_class(said is None, "-empty")
-        if self.is_attached:
-            self.query_one(".margin", Static).update(self._margin())
-
-    def _source(self) -> str:
-        return clean(self.said.text) if self.said is not None else ""
+        self.margin.update(self._margin())
 
     def _margin(self) -> Content:
-        parts = [plain(self.who, "bold")]
         if self.said is None:
-            parts.append(plain("…", "dim"))
-        elif self.said.lane is not None:
-            parts.append(plain(" ".join(self.said.prefixes) or "no prefix", "dim"))
-            if not self.said.text and self.said.stopped in ("end", "length"):
-                parts.append(plain("said nothing", "dim italic"))
-            elif self.said.stopped in _ENDS:
-                parts.append(plain(_ENDS[self.said.stopped], "dim italic"))
-        return Content("  ").join(parts)
+            return Content("  ").join([plain(self.names.character, "bold"), plain("…", "dim")])
+        lane = None if self.said.taken else self.said.lane
+        return Content("  ").join(
+            [plain(self.names.of(lane), "bold"), *account(self.said), *_ways(self.said, self.way)]
+        )
 
 
-def chat_markdown() -> MarkdownIt:
-    """Markdown as chats use it: a line break is one, HTML is text like any other, and nothing said is left out."""
-    parser = MarkdownIt("gfm-like", {"html": False})
-    parser.disable(["entity", "reference"])
-    parser.core.ruler.push("line_breaks", _keep_line_breaks)
-    parser.core.ruler.push("clean", lambda state: _clean(state.tokens))
-    return parser
+def account(said: Said) -> list[Content]:
+    """How a reply came about: the prefixes that were sent, and how it ended; nothing of a greeting."""
+    if said.lane is None:
+        return []
+    parts = [plain(" ".join(said.prefixes) or "no prefix", "dim")]
+    if not said.text and said.stopped in ("end", "length"):
+        parts.append(plain("said nothing", "dim italic"))
+    elif said.stopped in _ENDS:
+        parts.append(plain(_ENDS[said.stopped], "dim italic"))
+    return parts
 
 
-def _keep_line_breaks(state: StateCore) -> None:
-    for block in state.tokens:
-        for token in block.children or ():
-            if token.type == "softbreak":
-                token.type = "hardbreak"
-
-
-def _clean(tokens: Sequence[Token]) -> None:
-    """Last of all: Markdown decodes what addresses have encoded, control characters too."""
-    for token in tokens:
-        token.content = clean(token.content)
-        _clean(token.children or ())
+def _ways(said: Said, way: tuple[int, int]) -> list[Content]:
+    """Where else the conversation could go here, and whether this turn was always so."""
+    parts = []
+    if said.taken:
+        parts.append(plain(f"taken from {said.lane}", "dim italic"))
+    if said.origin is not None:
+        parts.append(plain("edited", "dim italic"))
+    if way[1] > 1:
+        parts.append(plain(f"{way[0]}/{way[1]}", "dim"))
+    return parts
