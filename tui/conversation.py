@@ -178,7 +178,7 @@ class Conversation(VerticalScroll):
         if self.marked is None:
             self.anchor()
         else:
-            self.focus(scroll_visible=False)
+            self.screen.set_focus(self, scroll_visible=False)
 
     def _turns(self) -> "list[UserTurn | Reply]":
         return [turn for view in self._views() for turn in view.turns]

@@ -30,7 +30,10 @@ class LaneView(Vertical):
         self.number, self.lane, self.names = number, lane, names
         self.said: Said | None = None
         self.spoken: Spoken = Spoken()
-        self._speed, self._told, self._live = 0.0, 0.0, False
+        self._speed, self._told = 0.0, 0.0
+        self._live = False
+        self._timed: Said | None = None
+        """The reply that the speed belongs to, once it has ended."""
         self.header, self.trouble = Static(classes="lane-header"), Static(classes="trouble")
         self.scroll = VerticalScroll(classes="lane-reply", can_focus=False)
 
@@ -55,9 +58,9 @@ class LaneView(Vertical):
 
     async def show(self, said: Said | None) -> None:
         """Draw what the lane said; `None` where it said nothing yet."""
-        if not self._live:
-            self._speed = 0.0
-        self.said, self._live = said, False
+        if self._live:
+            self._timed, self._live = said, False
+        self.said = said
         await self.spoken.finish(said.text if said is not None else "")
         self._draw_header()
 
@@ -97,7 +100,7 @@ class LaneView(Vertical):
 
         parts = [plain(str(self.number), "bold $accent"), plain(self.names.of(self.lane, beside=True), "bold")]
         parts += account(self.said) if self.said is not None else [plain(self.lane, "dim")]
-        if self._speed:
+        if self._speed and (self._live or (self.said is not None and self.said is self._timed)):
             parts.append(plain(f"{self._speed:.0f} tokens/s", "dim"))
         links = [Content.from_markup(f"[@click=screen.clicked('converse', {self.number})]talk here[/]")]
         if self.said is not None and self.said.text:

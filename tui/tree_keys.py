@@ -232,6 +232,8 @@ class TreeKeys(Screen[None]):
         """Mark a turn; `None` takes the mark away, and typing goes on."""
         if said is not self.marked:
             self.query_one(Conversation).mark(said)
+            if said is None:
+                self.set_focus(self.query_one(Prompt))
             self.call_later(self._draw_mark, said)
 
     def at_hand(self) -> Exchange | None:
@@ -245,8 +247,8 @@ class TreeKeys(Screen[None]):
     async def _draw_mark(self, said: Said | None) -> None:
         if said is not None and self.marked is None:
             await self.query_one(Conversation).reveal(said)
-        if self.marked is None and not isinstance(self.focused, Prompt):
-            self.query_one(Prompt).focus()
+        if self.marked is None:
+            self.set_focus(self.query_one(Prompt))
         await self.draw_lanes()
 
     def _line_to(self, said: Said) -> list[Said]:

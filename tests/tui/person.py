@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,8 +42,8 @@ class Person:
 
     @property
     def text(self) -> str:
-        """What the screen shows, row below row, without the space before the panel at the right."""
-        return "\n".join("▏".join(part.rstrip() for part in row.split("▏")) for row in self.screen)
+        """What the screen shows, row below row, without the space before `▏`, which each row ends with, and `▕`."""
+        return "\n".join(re.sub(r" +(?=[▏▕])", "", f"{row}▏") for row in self.screen)
 
     def shows(self, widget: Widget | str) -> str:
         """What is to be seen of a widget, without white space, so that it does not matter where lines break.
@@ -84,7 +85,7 @@ class Person:
         """The last turn of each question."""
         if not self.chat._opened:
             return []
-        return [question.turns[-1].text for question in self.script.questions]
+        return [question.asks[0].turns[-1].text for question in self.script.questions]
 
     async def press(self, *keys: str) -> None:
         """Press keys one by one; each has done its work before the next."""

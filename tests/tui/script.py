@@ -1,11 +1,12 @@
 """Who answers in the tests of the screens: it says what it is told to, and waits where it is told to."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from roleplay.cards.model import Card, Prefix
-from roleplay.chat.question import Asked, Heard, Question
+from roleplay.chat.inspection import LookUp, Sent, SentPart, Weigh, Weighed, WeighedToken
+from roleplay.chat.question import Ask, Asked, Heard, Question, Unanswered
 from roleplay.chat.wire import Ready, Stage
 from roleplay.errors import BaseModelError, RoleplayError
 from roleplay.generation.events import Cancel, Finished, Piece
@@ -41,6 +42,10 @@ class Reply:
     """Raised where the end would be."""
     deaf: bool = False
     """Whether it goes on to its end when it is stopped, as a model in the midst of a long step does."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Lanes that do not answer, and what they tell instead."""
+    left_out: int = 0
+    """First turn that was sent."""
 
 
 Load = Sequence[Stage | Gate | RoleplayError]
@@ -79,6 +84,14 @@ class Script:
         finally:
             self._turn.release()
 
+    def look(self, request: LookUp | Weigh) -> list[Sent | Weighed]:
+        """As the process does: each letter is a token, likelier with the adapter where it is no blank."""
+        self._loaded()
+        if isinstance(request, Weigh):
+            weighed = (WeighedToken(one, -0.5, -0.5 if one == " " else -4.0) for one in request.reply)
+            return [Weighed(tuple(weighed))]
+        return [_sent(ask) for ask in request.question.asks]
+
     def close(self) -> None:
         self.closed.set()
 
@@ -107,8 +120,12 @@ class Script:
         if not self.replies:
             raise BaseModelError("the script has come to its end")
         reply, said = self.replies.pop(0), ""
+        lanes = [ask.lane for ask in question.asks if ask.lane.name not in reply.lost]
         for ask in question.asks:
-            yield Asked(ask.lane, ask.prefixes, ask.start, (1,) * 100)
+            if ask.lane in lanes:
+                yield Asked(ask.lane, ask.prefixes, max(ask.start, reply.left_out), (1,) * 100)
+            else:
+                yield Unanswered(ask.lane, reply.lost[ask.lane.name])
         for i, piece in enumerate(reply.pieces, 1):
             if isinstance(piece, Gate):
                 piece.wait(lambda: (cancel.all and not reply.deaf) or self.closed.is_set())
@@ -116,17 +133,26 @@ class Script:
                 break
             if isinstance(piece, str):
                 said += piece
-                for number, ask in enumerate(question.asks):
-                    yield Piece(ask.lane, piece.upper() if number else piece, i, i / 8)
+                for number, lane in enumerate(lanes):
+                    yield Piece(lane, piece.upper() if number else piece, i, i / 8)
         if self.closed.is_set():
             raise BaseModelError("the chat is closed")
         if reply.error is not None and not cancel.all:
             raise reply.error
-        for number, ask in enumerate(question.asks):
+        before = question.asks[0].said
+        for number, lane in enumerate(lanes):
             stopped = "cancelled" if cancel.all else "end"
-            yield Finished(ask.lane, said.upper() if number else said, len(reply.pieces) + 1, stopped, 1.0)
+            yield Finished(lane, before + (said.upper() if number else said), len(reply.pieces) + 1, stopped, 1.0)
+
+
+def _sent(ask: Ask) -> Sent:
+    heads = [SentPart(f"prefix {name}", len(name) + 2) for name in ask.prefixes]
+    history = "".join(turn.text for turn in ask.turns)
+    text = "".join([*(f"<{name}>" for name in ask.prefixes), history])
+    ids, parts = tuple(range(1000, 1000 + len(text))), (*heads, SentPart("history", len(history)))
+    return Sent(ask.lane, text, ids, tuple(text), parts, ask.start, 512 - len(ids))
 
 
 def able(card: Card, adapter: str | None = "mira/first@30", notice: str = "", extra: Sequence[Prefix] = ()) -> Ready:
     """What loading comes to; `extra` are switches that the base brings."""
-    return Ready("harbour", 512, adapter, notice, (*extra, *card.prefixes))
+    return Ready("harbour", "harbour@1", 512, adapter, notice, (*extra, *card.prefixes))

@@ -60,7 +60,7 @@ def test_an_adapter_is_told_in_the_list(both: CardFile, home: Home) -> None:
     )
 
     async def story(person: Person) -> None:
-        await person.sees("adapter mira/first@30 · 0 conversations")
+        await person.sees("adapter mira/first@30 · 0")
 
     play(meet(home, name=None), story)
 
@@ -119,7 +119,7 @@ def test_another_conversation_is_gone_on_with(both: CardFile, home: Home, store:
         await person.says("Go on")
         await person.sees("Second.")
         await person.hears_out(2)
-        heard = [turn.text for turn in person.script.questions[-1].turns]
+        heard = [turn.text for turn in person.script.questions[-1].asks[0].turns]
         assert heard == ["Old question", "Old reply", "Go on"]
         assert [text for text, _ in stored(store, 1)] == ["Old question", "Old reply", "Go on", "Second."]
 

@@ -34,7 +34,7 @@ def display(app, screen, renderable):
     shown(app, screen, renderable)
     if app.screen.query("#prompt"):
         note("first")
-    if any("Well met" in reply.source for reply in app.screen.query(".replies Markdown")):
+    if any("Well met" in reply.source for reply in app.screen.query("Reply Markdown")):
         note("later")
 
 textual.app.App._display = display

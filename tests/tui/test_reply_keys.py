@@ -179,7 +179,7 @@ def test_a_new_chat_begins_with_the_greeting_and_the_old_one_is_kept(
         await person.says("New")
         await person.sees("Reply to new.")
         await person.hears_out(2)
-        assert [turn.text for turn in person.script.questions[-1].turns] == ["Soup's on, Tom.", "New"]
+        assert [turn.text for turn in person.script.questions[-1].asks[0].turns] == ["Soup's on, Tom.", "New"]
         assert stored(store, 1)[-1] == ("Reply to old.", "end")
         assert stored(store, 2)[-1] == ("Reply to new.", "end")
 

@@ -18,7 +18,7 @@ LONG = 42
 def long(mira: CardFile, store: ChatStore) -> int:
     """A kept conversation of many exchanges."""
     chat, parent = store.new_chat("mira"), None
-    store._database.execute("PRAGMA synchronous = OFF")
+    store.database.rows("PRAGMA synchronous = OFF")
     for i in range(LONG):
         parent = store.add(chat, parent, "user", f"question {i}.")
         parent = store.add(

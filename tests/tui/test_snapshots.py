@@ -1,4 +1,4 @@
-"""How five screens look: `pytest tests/tui/test_snapshots.py --snapshot-update` draws them anew, to be looked at."""
+"""How the screens look: `pytest tests/tui/test_snapshots.py --snapshot-update` draws them anew, to be looked at."""
 
 import re
 import time
@@ -15,6 +15,7 @@ from roleplay.paths import Home
 from tests.tui.person import YUKI, Person, meet, play, write_card
 from tests.tui.script import Gate, Reply
 from tui.app import ChatApp
+from tui.help_screen import HelpScreen
 
 
 class Svg(SingleFileSnapshotExtension):
@@ -67,12 +68,41 @@ def test_a_chat_with_the_base_beside(yuki: CardFile, home: Home, picture: Snapsh
         await person.until(gate.reached.is_set)
         await person.press("escape")
         await person.hears_out(2)
-        await person.press("f2")
-        await person.sees("all off", "stopped")
+        await person.press("alt+1")
+        await person.sees("all off", "harbour  who  stopped")
 
     replies = (first, Reply(["有一点……", gate]))
-    drawn = draw(meet(home, *replies, name="yuki", kept=True), story, (110, 32))
+    drawn = draw(meet(home, *replies, name="yuki", kept=True), story, (130, 36))
     assert drawn == picture
+
+
+def test_four_lanes_by_day(mira: CardFile, home: Home, picture: SnapshotAssertion) -> None:
+    home.root.mkdir(parents=True)
+    home.theme.write_text("day\n")
+
+    async def story(person: Person) -> None:
+        await person.sees("mira/first@30")
+        await person.press("ctrl+b", "ctrl+b")
+        await person.says("Is there soup?")
+        await person.hears_out()
+        await person.sees("3  Mira  no prefix", "ONE")
+        await person.press("ctrl+up")
+        await person.sees("Take over")
+
+    reply = Reply(["There is **one** bowl left."], lost={"base": "the base has no answer"})
+    assert draw(meet(home, reply), story, (160, 36)) == picture
+
+
+def test_a_narrow_chat(yuki: CardFile, home: Home, picture: SnapshotAssertion) -> None:
+    async def story(person: Person) -> None:
+        await person.sees("mira/first@30")
+        await person.says("今晚看得见港口吗？")
+        await person.sees("今晚没有船")
+        await person.hears_out()
+        await person.press("up")
+        await person.sees("Editing your message")
+
+    assert draw(meet(home, "雾很大，今晚没有船。🐦", name="yuki"), story, (80, 24)) == picture
 
 
 def test_the_list_of_characters(
@@ -83,7 +113,7 @@ def test_the_list_of_characters(
     (yuki.path.parent / "bad.yaml").write_text("schema: 1\nname: bad\nlanguage: 7\n")
     for opening in ("Is there soup?", "今晚有汤吗？"):
         store.add(store.new_chat("mira"), None, "user", opening)
-    store._database.execute("UPDATE turns SET created = 1750000000")
+    store.database.rows("UPDATE turns SET created = 1750000000")
 
     async def story(person: Person) -> None:
         await person.sees("2025-06-15 15:06 · 1 message")
@@ -98,7 +128,7 @@ def test_help(mira: CardFile, home: Home, picture: SnapshotAssertion) -> None:
     async def story(person: Person) -> None:
         await person.sees("mira/first@30")
         await person.press("f1")
-        await person.sees("Everything said is kept")
+        await person.until(lambda: isinstance(person.app.screen, HelpScreen))
 
     assert draw(meet(home, kept=True), story, (100, 34)) == picture
 
