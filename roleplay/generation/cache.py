@@ -15,6 +15,8 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from roleplay.generation.growing import GrowingLayer
+
 _ROWS = 12
 """Four lanes and a few of their alternatives."""
 _CHANGING = ("dynamic", "longrope")
@@ -63,6 +65,7 @@ class KeptRows:
         lengths = [len(row.ids) for row in rows]
         new = max(max(length - known, n) for length, (_, known), n in zip(lengths, found, fed, strict=True))
         past = DynamicCache(config=self.config)
+        past.layers = [GrowingLayer() for _ in past.layers]
         width = max(lengths) - new
         taken = [(kept, max(length - new, 0)) for length, (kept, _) in zip(lengths, found, strict=True)]
         for index, layer in enumerate(past.layers if width > 0 else ()):
