@@ -40,9 +40,9 @@ def one_lane_against_plain_generate() -> None:
         plain.append(_plain_speed(bare, prompt))
     same, less = (statistics.median(a / b for a, b in zip(lane, other, strict=True)) for other in (alike, plain))
     print(
-        f"one lane with adapter: {statistics.median(lane):.0f} tokens a second (goal: at least 60); plain generate with "
-        f"the adapter: {statistics.median(alike):.0f}, ratio {same:.2f} (goal: at least 0.95); plain generate on the base "
-        f"without one: {statistics.median(plain):.0f}, ratio {less:.2f}"
+        f"one lane with adapter: {statistics.median(lane):.0f} tokens a second (goal: at least 60); plain generate "
+        f"with the adapter: {statistics.median(alike):.0f}, ratio {same:.2f} (goal: at least 0.95); plain generate on "
+        f"the base without one: {statistics.median(plain):.0f}, ratio {less:.2f}"
     )
 
 
