@@ -3,8 +3,10 @@
 import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +25,9 @@ class Terminal:
             environment.pop(name, None)
         # The size is set before the program begins; ptyprocess sets it after, and a program may look in between.
         sized = ["sh", "-c", f'stty rows {rows} cols {columns}; exec "$@"', "sh", *command]
-        self.process = PtyProcess.spawn(sized, env=environment, dimensions=(rows, columns))
+        # Shells start what runs in the background deaf to Ctrl-C, and children inherit that.
+        hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        self.process = PtyProcess.spawn(sized, env=environment, dimensions=(rows, columns), preexec_fn=hears)
         self.bytes = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)

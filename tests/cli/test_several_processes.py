@@ -145,14 +145,19 @@ def talk(outcome: Outcome) -> Counter[str]:
     return Counter(kind for line in outcome.err.splitlines() for kind in TALK if line.startswith(kind))
 
 
-def assert_same_result(run: Run, alone: Run) -> None:
-    """Weights and losses to 1e-5: sums of two halves round differently."""
+def assert_same_result(run: Run, alone: Run, apart: tuple[str, int] | None = None) -> None:
+    """Weights and losses to 1e-5: sums of two halves round differently.
+
+    The loss told first after an interruption, `apart`, is the mean of the steps since then, not of four.
+    """
     for which in ("best", "last"):
         one, other = (load_file(each.adapter(which) / "adapter_model.safetensors") for each in (alone, run))
         assert one.keys() == other.keys()
         both = [torch.cat([part.flatten() for _, part in sorted(parts.items())]) for parts in (one, other)]
         assert (both[0] - both[1]).norm() <= 1e-5 * both[0].norm()
-    assert losses(run) == pytest.approx(losses(alone), rel=1e-5)
+    told, expected = losses(run), losses(alone)
+    assert told.keys() == expected.keys()
+    assert all(told[key] == pytest.approx(expected[key], rel=1e-5) for key in told if key != apart)
 
 
 def losses(run: Run) -> dict[tuple[str, int], float]:
@@ -189,6 +194,7 @@ def test_each_metric_is_written_once(interrupted: Ended) -> None:
 
 def test_two_processes_go_the_way_of_one_which_finishes_what_they_began(interrupted: Ended, alone: Run) -> None:
     run = interrupted.launched.run
+    done = newest_step(run.checkpoints) or 0
     config = run.read_config()
     assert config.environment["processes"] == "2"
     assert config.decisions == alone.read_config().decisions
@@ -196,7 +202,7 @@ def test_two_processes_go_the_way_of_one_which_finishes_what_they_began(interrup
     told = in_one_process(interrupted.launched.folder, "train", "pell", "--resume", "--json")
     assert told.status == 0, told.err
     assert run.finished
-    assert_same_result(run, alone)
+    assert_same_result(run, alone, apart=("loss", done // 4 * 4 + 4) if done % 4 else None)
 
 
 # From here on, a launch for each.
