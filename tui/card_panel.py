@@ -34,10 +34,13 @@ class CardPanel(VerticalScroll):
         yield Static(id="corpora")
         yield Static(id="statistics")
 
-    def show(self, card_file: "CardFile | None", faults: Sequence[str]) -> None:
-        """Draw a card, or its faults."""
+    def clear(self) -> None:
+        """Another character is marked: what is drawn belongs to the former one."""
         for part in self.query(Static):
             part.update("")
+
+    def show(self, card_file: "CardFile | None", faults: Sequence[str]) -> None:
+        """Draw a card, or its faults; statistics may have come before it."""
         sheet = self.query_one("#sheet", Static)
         if card_file is None:
             told = [plain("This card cannot be used:", "bold"), *(plain(f"- {fault}") for fault in faults)]

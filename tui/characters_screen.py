@@ -123,6 +123,7 @@ class CharactersScreen(Screen[None]):
     @on(OptionList.OptionHighlighted, "#characters")
     def _draw_marked(self, message: OptionList.OptionHighlighted) -> None:
         entry = self.entries[message.option_index]
+        self.query_one(CardPanel).clear()
         chats = self.query_one("#chats", OptionList)
         chats.clear_options()
         if not entry.faults:
