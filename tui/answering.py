@@ -86,9 +86,9 @@ class Answering(LaneKeys):
     async def _draw_reply_ended(self, message: ReplyEnded) -> None:
         if message.reply != self._reply:
             return
-        self._answering = False
         conversation = self.query_one(Conversation)
         await conversation.show(self.talk.session.exchanges)
+        self._answering = False
         if message.problem:
             await conversation.note(f"{message.problem}\nCtrl+R tries again.", "trouble")
         elif self.talk.session.waiting:
@@ -142,5 +142,6 @@ class Answering(LaneKeys):
         self._reply += 1
         self._answering = False
         self._told.clear()
+        self.query("Conversation > .notice").remove()
         self.leave_edit()
         self.mark(None)

@@ -276,7 +276,8 @@ class ChatScreen(Answering):
             self._in_thread(partial(jobs.resume, self.post_message, self.talk, chat))
 
     async def draw(self) -> None:
-        """Draw the conversation as it is."""
+        """Draw the conversation as it is; what was told of the last reply is over."""
+        await self.query("Conversation > .trouble").remove()
         await self.query_one(Conversation).show(self.talk.session.exchanges)
         await self.draw_sidebar()
         await self.draw_lanes()

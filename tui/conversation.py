@@ -57,19 +57,26 @@ class Conversation(VerticalScroll):
 
     async def show(self, exchanges: Sequence[Exchange]) -> None:
         """Draw a conversation; what is drawn already and as it should be stays."""
+        at = next((i for i, turn in enumerate(self._turns()) if turn.said is self.marked), -1)
+        await self._show(exchanges)
+        turns = self._turns()
+        if self.marked is not None and not any(turn.said is self.marked for turn in turns):
+            self.mark(turns[at].said if 0 <= at < len(turns) else None)  # the mark stays in its place
+
+    async def _show(self, exchanges: Sequence[Exchange]) -> None:
         from tui.exchange import seen
 
-        views, first = self._views(), len(self._earlier)
-        rest = list(exchanges[first:])
+        views, rest = self._views(), list(exchanges[len(self._earlier) :])
         same = 0
         while same < min(len(views), len(rest)) and views[same].drawn == seen(rest[same]):
+            views[same].adopt(rest[same])
+            same += 1
+        if same < min(len(views), len(rest)) and views[same].fits(rest[same]):
+            await views[same].finish(rest[same])
             same += 1
         if same == 0:
             await self._show_anew(exchanges)
             return
-        if same < min(len(views), len(rest)) and views[same].fits(rest[same]):
-            await views[same].finish(rest[same])
-            same += 1
         async with self.batch():
             if same < len(views):
                 await self.remove_children(self.children[self.children.index(views[same]) :])
@@ -172,8 +179,9 @@ class Conversation(VerticalScroll):
             turn.set_class(found, "-marked")
             if found:
                 self.marked = said
-                self.release_anchor()
-                self.call_after_refresh(self.scroll_to_widget, turn, animate=False)
+                if self.max_scroll_y > 0:
+                    self.release_anchor()
+                    self.call_after_refresh(self.scroll_to_widget, turn, animate=False)
         self.can_focus = self.marked is not None
         if self.marked is None:
             self.anchor()

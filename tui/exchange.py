@@ -49,9 +49,17 @@ class ExchangeView(Vertical):
         self.drawn = ()
         await self.reply.finish(None)
 
+    def adopt(self, exchange: Exchange) -> None:
+        """Stand for an exchange that looks as this one is drawn."""
+        self.exchange = exchange
+        if self.user is not None and exchange.user is not None:
+            self.user.said = exchange.user
+        self.reply.said = exchange.reply
+
     async def finish(self, exchange: Exchange) -> None:
         """Draw what has become of the reply."""
-        self.exchange, self.drawn = exchange, seen(exchange)
+        self.adopt(exchange)
+        self.drawn = seen(exchange)
         await self.reply.finish(exchange.reply, exchange.reply_way)
 
     def fits(self, exchange: Exchange) -> bool:
@@ -65,4 +73,6 @@ def seen(exchange: Exchange) -> Print:
 
 
 def _turn(said: Said | None) -> Print | None:
-    return None if said is None else (id(said), said.text, said.stopped, said.taken, said.lane, said.prefixes)
+    if said is None:
+        return None
+    return said.text, said.stopped, said.taken, said.lane, said.prefixes, said.origin is not None

@@ -45,7 +45,7 @@ class LaneKeys(TreeKeys):
 
     def action_clicked(self, action: str, number: int) -> None:
         """What a header offers; the column may go with it, so it is the screen that does it."""
-        self.call_later({"take": self.action_take, "converse": self.action_converse}[action], number)
+        self.call_later(self.action_take if action == "take" else self.action_converse, number)
 
     async def action_own_history(self) -> None:
         """Let each lane remember its own replies, or all follow the conversation."""

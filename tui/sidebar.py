@@ -75,7 +75,10 @@ class Sidebar(VerticalScroll):
         for shown in self.query("#sidebar-characters").results(OptionList):
             signs = {self.character: "●"}
             shown.set_options(
-                [Option(plain(f"{signs.get(entry.name, ' ')} {entry.display_name}")) for entry in self.entries]
+                [
+                    Option(plain(f"{signs.get(entry.name, ' ')} {one_line(entry.display_name)}"))
+                    for entry in self.entries
+                ]
             )
 
     @on(OptionList.OptionSelected, "#sidebar-chats")

@@ -38,7 +38,7 @@ def test_no_text_steers_the_terminal(streets: Path, home: Home) -> None:
     """Everything is shown that can be: the lists, the chat, palette, help, an error, a kept conversation."""
     command = [sys.executable, "-m", "tests.tui.driver"]
     with Terminal(command, columns=120, rows=40, env={"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}) as terminal:
-        terminal.wait_for("everything · project")
+        terminal.wait_for("]0;owned[red]All[/]  everything")
         for seen in ("]0;owned[red]All[/]", "[2J[H[31mred[6nc", "31m0;ownednq", "gnp.exe x.", "[@click=app.quit]q[/]"):
             terminal.wait_for(seen)
         terminal.type("\r")
@@ -54,16 +54,22 @@ def test_no_text_steers_the_terminal(streets: Path, home: Home) -> None:
         terminal.type("more\r")
         terminal.wait_for("Ctrl+R tries again.")
         terminal.type("\x10")
+        terminal.wait_for("Search for commands")
+        terminal.type("Prefix who")
         terminal.wait_for("Prefix who: switch off")
         terminal.type("\x1b")
         terminal.wait(lambda: "Prefix who" not in terminal.text)
         terminal.type("\x1bOP")
-        terminal.wait_for("Everything said is kept as it comes")
+        terminal.wait_for("Say what is written")
         terminal.type("\x1bOP")
-        terminal.wait(lambda: "Everything said is kept" not in terminal.text)
+        terminal.wait(lambda: "Say what is written" not in terminal.text)
         terminal.type("\x0f")
+        terminal.wait_for("Who do you want to talk to?")
         terminal.wait_for("1 conversation")
-        terminal.type("\x1b[C\x1b[B\r")
+        terminal.wait_for("3 messages")
+        terminal.type("\x1b[C")
+        terminal.read(0.5)  # until the conversations have the focus
+        terminal.type("\x1b[B\r")
         terminal.wait_for("more")
         terminal.type("\x11")
         assert terminal.wait_exit() == 0
