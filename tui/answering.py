@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from roleplay.chat.talk import Talk
     from roleplay.generation.lanes import Lane
 
-DRAWS_PER_SECOND = 20
+_DRAWS_PER_SECOND = 20
 """Of replies under way, all lanes together; more would hold up typing."""
 _CONTEXT_FULL = "The context is full: the oldest turns are no longer sent. Prefixes stay; so does all that is kept."
 
@@ -39,6 +39,19 @@ class Answering(LaneKeys):
         self._told: set[str] = set()
         """What was told of this conversation already."""
         self._turn = 0
+
+    def on_mount(self) -> None:
+        """Draw what is heard, so many times a second."""
+        # A timer calls from a task of its own; drawing takes its turn among the handlers, or it would meet them midway.
+        self._drawing = self.set_interval(1 / _DRAWS_PER_SECOND, partial(self.call_later, self._flush))
+
+    def on_screen_suspend(self) -> None:
+        """Behind another screen nothing is drawn: that one would be painted anew as often."""
+        self._drawing.pause()
+
+    def on_screen_resume(self) -> None:
+        """What was heard in between is drawn next."""
+        self._drawing.resume()
 
     async def draw_again(self) -> None:
         """Have the last message answered, or answered anew."""

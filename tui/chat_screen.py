@@ -13,7 +13,7 @@ from textual.widgets import Footer, Static
 
 from roleplay.chat.said import Exchange, Said
 from tui import jobs
-from tui.answering import DRAWS_PER_SECOND, Answering
+from tui.answering import Answering
 from tui.conversation import Conversation
 from tui.lane_keys import LANE_BINDINGS
 from tui.lanes import Lanes
@@ -87,8 +87,6 @@ class ChatScreen(Answering):
         """Draw first, then read the card."""
         self.query_one(Prompt).focus()
         self.query_one(Views).show("chat")
-        # A timer calls from a task of its own; drawing takes its turn among the handlers, or it would meet them midway.
-        self.set_interval(1 / DRAWS_PER_SECOND, partial(self.call_later, self._flush))
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:

@@ -107,4 +107,4 @@ def test_the_list_of_characters_shows_strangers_as_they_are(opened: list[str], h
             await person.until(partial(is_offered, person, squeeze(payload.seen[:50])), payload.name)
             assert harmless(person)
 
-    play(ChatApp(strangers.lobby(home)), story, (120, 100))
+    play(ChatApp(strangers.lobby(home)), story, (120, 130))

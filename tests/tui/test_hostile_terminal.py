@@ -67,8 +67,9 @@ def test_no_text_steers_the_terminal(streets: Path, home: Home) -> None:
         terminal.wait_for("Who do you want to talk to?")
         terminal.wait_for("1 conversation")
         terminal.wait_for("3 messages")
+        settle(terminal)
         terminal.type("\x1b[C")
-        terminal.read(0.5)  # until the conversations have the focus
+        settle(terminal)
         terminal.type("\x1b[B\r")
         terminal.wait_for("more")
         terminal.type("\x11")
