@@ -146,6 +146,7 @@ def test_a_click_on_a_name_marks_its_message(mira: CardFile, home: Home) -> None
     async def story(person: Person) -> None:
         await talk(person, "Hi")
         for marked in ("Hi", None):
+            await person.pilot.pause()  # until all stands where it will
             row = next(y for y, text in enumerate(person.screen) if "▌ Tom" in text)
             await person.pilot.click(offset=(person.screen[row].index("Tom"), row))
             await person.until(lambda marked=marked: (person.chat.marked and person.chat.marked.text) == marked)
