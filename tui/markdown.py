@@ -1,6 +1,5 @@
 """Markdown as chats use it, which may grow while it is said."""
 
-import functools
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
@@ -16,7 +15,8 @@ class Spoken(Markdown):
     """What somebody says in Markdown; links are shown and never opened."""
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(clean(text), parser_factory=chat_markdown, open_links=False)
+        parser = chat_markdown()  # of its own: some parsing happens in threads, and parsers have a state
+        super().__init__(clean(text), parser_factory=lambda: parser, open_links=False)
         self._stream: MarkdownStream | None = None
         self._pending: list[str] = []
 
@@ -47,9 +47,10 @@ class Spoken(Markdown):
             self._stream = None
         if self.is_attached and (streamed or clean(text) != self.source):
             await self.update(clean(text))
+            if not text.strip():
+                await self.remove_children()  # an update without a block leaves the former ones
 
 
-@functools.cache
 def chat_markdown() -> MarkdownIt:
     """Markdown as chats use it: a line break is one, HTML is text like any other, and nothing said is left out."""
     parser = MarkdownIt("gfm-like", {"html": False})

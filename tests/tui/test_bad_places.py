@@ -117,6 +117,7 @@ def test_a_model_that_is_removed_or_killed_costs_nothing_but_its_reply(home: Hom
         assert "还在吗？" in terminal.text
         shutil.copytree(shipped() / "data" / "pocket", base)
         before = len(said(home))
+        settle(terminal)
         terminal.type("\x12")
         terminal.wait(lambda: len(said(home)) > before)
         os.kill(terminal.process.pid, signal.SIGTERM)  # in the midst of a reply

@@ -185,7 +185,7 @@ def test_a_lane_that_cannot_answer_tells_so_in_its_column_alone(mira: CardFile, 
         await person.says("one")
         await person.sees("first", "FIRST", "the base is out of soup")
         await person.hears_out()
-        assert person.text.count("FIRST") == 2
+        await person.until(lambda: person.text.count("FIRST") == 2)
         assert "Ctrl+R tries again" not in person.text
         await person.says("two")
         await person.sees("second")

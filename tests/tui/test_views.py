@@ -71,6 +71,7 @@ def test_conversations_and_characters_are_chosen_in_the_sidebar(mira: CardFile, 
         person.chat.query_one("#sidebar-chats").focus()
         await person.press("home", "enter")
         await person.sees_no("▌ Old question")
+        await person.until(lambda: person.app.focused is person.prompt)
         person.chat.query_one("#sidebar-characters").focus()
         await person.press("end", "enter")
         await person.sees("Say something to 雪", "● 雪")
