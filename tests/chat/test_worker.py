@@ -22,7 +22,7 @@ from roleplay.chat.process import AnswerProcess
 from roleplay.chat.question import Ask, Asked, Question
 from roleplay.chat.wire import Opening, Stage, encode
 from roleplay.dialogue import Turn
-from roleplay.errors import AdapterError, BaseModelError, FileFaults, RoleplayError
+from roleplay.errors import BaseModelError, FileFaults, RoleplayError
 from roleplay.generation.events import Cancel, Finished, Piece
 from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
@@ -206,7 +206,6 @@ def test_what_cannot_be_loaded_is_told_as_the_error_it_is_and_the_process_ends_i
     faulty.write_text(CARD + "nonsense: 1\ngreeting: [1]\n")
     expected: list[tuple[Opening, type[RoleplayError], list[str]]] = [
         (replace(place, base="/no/such/base"), BaseModelError, ["there is no folder /no/such/base"]),
-        (replace(place, run="tinny"), AdapterError, ["mimi has no finished run 'tinny'; did you mean 'tiny'?"]),
         (replace(place, card=faulty), FileFaults, ["mimi.yaml:8: nonsense:", "mimi.yaml:9: greeting:"]),
     ]
 
@@ -219,7 +218,7 @@ def test_what_cannot_be_loaded_is_told_as_the_error_it_is_and_the_process_ends_i
         process.close()
         return caught.value, status, list(process._noise)
 
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         for (error, status, noise), (_, kind, texts) in zip(
             pool.map(fail, [opening for opening, _, _ in expected]), expected, strict=True
         ):

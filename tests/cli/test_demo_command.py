@@ -104,7 +104,7 @@ def said(told: Outcome) -> str:
     return told.out.split("\nheld-out answers")[0]
 
 
-@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize("step", [1, pytest.param(4, marks=pytest.mark.soak)])
 def test_an_interrupted_demo_goes_on(
     shown: tuple[Path, Outcome],
     project: Path,

@@ -102,7 +102,7 @@ def end(process: BaseProcess, number: signal.Signals) -> int | None:
     return process.exitcode
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_signal_saves_ends_with_130_and_names_the_way_on(
     start: Starter, home: Home, trained: Trained, number: signal.Signals
 ) -> None:

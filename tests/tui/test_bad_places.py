@@ -70,7 +70,10 @@ def test_a_paste_of_a_hundred_thousand_characters_is_refused_and_the_prompt_stay
         assert terminal.wait_exit() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+SOAKED = [pytest.param(number, marks=pytest.mark.soak) for number in (signal.SIGTERM, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *SOAKED])
 def test_a_signal_while_loading_ends_the_program_and_its_model(number: signal.Signals) -> None:
     with Terminal([*CHAT, "yui"], columns=120) as terminal:
         terminal.wait_for("importing")

@@ -59,7 +59,11 @@ def has_answered(person: Person, turns: int) -> bool:
     return len(person.chat.query("UserTurn")) == turns and person.idle
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.name)
+SEEN = [*PAYLOADS[:5], *(pytest.param(payload, marks=pytest.mark.soak) for payload in PAYLOADS[5:])]
+"""A few at each run: a real terminal and the panels show all of them at once."""
+
+
+@pytest.mark.parametrize("payload", SEEN, ids=lambda payload: payload.name)
 def test_a_stranger_is_seen_word_for_word(opened: list[str], home: Home, store: ChatStore, payload: Payload) -> None:
     """The conversation is a kept one, from a file that something else than this program wrote."""
     chat = store.new_chat(strangers.card_name(payload))
@@ -73,9 +77,8 @@ def test_a_stranger_is_seen_word_for_word(opened: list[str], home: Home, store: 
         await person.until(lambda: person.chat._loaded, "for it to be loaded")
         assert seen[:30] in person.shows("#title")
         assert person.shows("#figures").count(seen[:8]) >= (1 if len(seen) > 50 else 2)
-        preview = person.shows(".preview")[:20]  # a few lines of it
-        assert preview
-        assert seen.startswith(preview)
+        await person.until(lambda: person.shows(".preview"), "for the beginning of the prefix")
+        assert seen.startswith(person.shows(".preview")[:20])
         await person.until(lambda: seen in person.shows(".notice"), "for the notice")
         for number, ending in enumerate(("kept", "whole", "letter by letter"), 1):
             await person.until(lambda: seen in person.shows("UserTurn .said"))

@@ -45,8 +45,8 @@ def test_the_palette_names_every_command_with_its_key_and_every_prefix(mira: Car
         assert [one.description for one in TOLD if one.description not in told and one.action != "quit"] == []
         assert told["What was sent"].endswith("token by token · F2")
         assert {"Prefix who: switch off", "Prefix late: switch on", "Lane base: show beside"} <= set(told)
-        await person.press("ctrl+p")
-        await person.sees("Send", "New line")
+        await person.press("ctrl+p", *"new line")
+        await person.sees("Begin a line without sending")
         await person.press("escape")
         await person.sees("Say something to Mira")
 
