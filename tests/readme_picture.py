@@ -22,7 +22,7 @@ _LINES = ("在吗？今天人多不多？", "逗号呢，还在椅子上睡觉�
 
 
 def main() -> None:
-    """Talk to 结衣 with the base beside her, and keep what the screen shows."""
+    """Talk to 结衣 with three other lanes beside her, and keep what the screen shows."""
     with tempfile.TemporaryDirectory() as home:
         lobby = Lobby(Home(Path(home)), Manner(sampling=(("seed", _SEED),)))
         asyncio.run(_draw(ChatApp(lobby, "yui")))
@@ -30,11 +30,11 @@ def main() -> None:
 
 
 async def _draw(app: ChatApp) -> None:
-    async with app.run_test(size=(118, 34)) as pilot:
+    async with app.run_test(size=(150, 40)) as pilot:
         screen = app.screen
         assert isinstance(screen, ChatScreen)
         await _until(pilot, lambda: "tokens" not in _status(screen) and "·" in _status(screen))
-        await pilot.press("ctrl+b")
+        await pilot.press("ctrl+b", "ctrl+b")
         for line in _LINES:
             screen.query_one(Prompt).insert(line)
             await pilot.press("enter")
@@ -42,8 +42,6 @@ async def _draw(app: ChatApp) -> None:
             await _until(pilot, lambda: screen.talk.session.line[-1].stopped in ("end", "length"))
         await pilot.pause(0.5)
         screen.query_one(Prompt).cursor_blink = False
-        await pilot.press("f4")
-        await pilot.pause(0.3)
         PICTURE.parent.mkdir(exist_ok=True)
         PICTURE.write_text(app.export_screenshot(title="roleplay chat yui"), encoding="utf-8")
 

@@ -19,6 +19,7 @@ from roleplay.chat.lobby import Lobby
 from roleplay.errors import RoleplayError
 from roleplay.paths import shown
 from tui import themes
+from tui.alt_digits import hear_alt_digits
 from tui.chat_screen import ChatScreen
 from tui.messages import Chosen, Commanded, FoundChosen, KeysRead, Opened, OpeningFailed, Resumed
 from tui.panels import PANEL_BINDINGS
@@ -263,6 +264,7 @@ def run_chat(lobby: Lobby, name: str | None, *, resume: bool) -> None:
 
     Raises the RoleplayError that left nothing to show, or KeyboardInterrupt where a signal ended it.
     """
+    hear_alt_digits()
     app = ChatApp(lobby, name, resume=resume)
     try:
         error = app.run()

@@ -101,7 +101,7 @@ class LaneView(Vertical):
         parts = [plain(str(self.number), "bold $accent"), plain(self.names.of(self.lane, beside=True), "bold")]
         parts += account(self.said) if self.said is not None else [plain(self.lane, "dim")]
         if self._speed and (self._live or (self.said is not None and self.said is self._timed)):
-            parts.append(plain(f"{self._speed:.0f} tokens/s", "dim"))
+            parts.append(plain(f"{self._speed:.0f} tok/s", "dim"))
         links = [Content.from_markup(f"[@click=screen.clicked('converse', {self.number})]talk here[/]")]
         if self.said is not None and self.said.text:
             links.insert(0, Content.from_markup(f"[@click=screen.clicked('take', {self.number})]take over[/]"))

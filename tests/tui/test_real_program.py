@@ -56,6 +56,8 @@ def test_a_chat_from_the_first_letter_to_the_resumed_conversation(home: Home) ->
         terminal.type("\x02逗号呢？\r")
         replied(terminal, home, 3)
         terminal.wait_for("pocket  who manner")
+        terminal.type("\x1b2")  # as terminals send Alt and a digit
+        terminal.wait_for("Alt+2 manner off")
         worker = children(terminal.process.pid)
         terminal.type("\x11")
         assert terminal.wait_exit() == 0
