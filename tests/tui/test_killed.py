@@ -13,6 +13,7 @@ import pytest
 from roleplay.paths import Home
 from tests.terminal import Terminal
 from tests.tui.counter import WHOLE
+from tests.tui.test_real_program import settle
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +34,7 @@ def test_a_kill_at_any_instant_keeps_every_turn(kills: int, home: Home) -> None:
                 if not last:
                     terminal.wait(lambda replies=replies: _whole(home) >= replies, 20)
                     whole += 1
+                    settle(terminal)  # what is on disk is not drawn yet, and a reply that is not is still under way
             _read_for(terminal, draw.uniform(0, 0.7))
             os.kill(terminal.process.pid, signal.SIGKILL)
             terminal.wait_exit()
