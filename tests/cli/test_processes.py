@@ -95,6 +95,7 @@ def test_a_stream_that_knows_ascii_alone_gets_escapes(project: Path, home: Home)
     assert done.out.startswith("\\u56fe  mimi \\xb7 zh")
 
 
+@pytest.mark.soak
 def test_ctrl_c_in_a_chat_ends_with_130_and_keeps_what_was_said(pell: Path, home: Home) -> None:
     arguments = ("chat", "pell", "--say", "-", "--temperature", 0, "--max-new-tokens", 5, "--json")
     with spawn(*arguments, stdin=subprocess.PIPE) as process:

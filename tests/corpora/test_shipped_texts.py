@@ -48,6 +48,7 @@ def test_a_character_hardly_repeats_itself(card: Path) -> None:
     assert repeated_share(answers(corpora(card, "desc") + corpora(card, "dialogue"))) < 0.02
 
 
+@pytest.mark.soak
 def test_the_base_learns_nothing_of_a_character() -> None:
     everyday = answers(chain.from_iterable(read_native(path, allow_system=True) for path in CHATS))
     of_characters = answers(chain.from_iterable(corpora(card, kind) for card in CARDS for kind in ("desc", "dialogue")))

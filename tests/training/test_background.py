@@ -25,6 +25,7 @@ def wait(until: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.soak
 def test_a_training_in_the_background_is_seen_and_stopped(card: Path, home: Home) -> None:
     run = begin(home, "pell", "quick", SETTINGS | {"max_steps": 5000, "samples": 0, "save_steps": 5000}, "aside")
     assert look_at(run).state == "starting"

@@ -101,6 +101,7 @@ def test_a_full_disk_is_told_and_the_reply_stays(home: Home) -> None:
         assert terminal.wait_exit() == 0
 
 
+@pytest.mark.soak
 def test_a_model_that_is_removed_or_killed_costs_nothing_but_its_reply(home: Home, tmp_path: Path) -> None:
     base = shutil.copytree(shipped() / "data" / "pocket", tmp_path / "pocket")
     with Terminal([*CHAT, "yui", "--base", str(base), "--max-new-tokens", "400"], columns=120, rows=40) as terminal:
