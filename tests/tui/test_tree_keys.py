@@ -1,5 +1,7 @@
 """The keys that walk through the tree of a conversation, and change it."""
 
+from functools import partial
+
 import pytest
 
 from roleplay.cards.load import CardFile
@@ -123,21 +125,28 @@ def test_a_message_that_begins_with_a_slash_is_edited_as_it_is(mira: CardFile, h
     play(meet(home, "One.", "Two."), story)
 
 
+def marks(person: Person, text: str) -> bool:
+    return person.chat.marked is not None and person.chat.marked.text == text
+
+
 def test_the_mark_goes_up_and_down_and_escape_takes_it_away(mira: CardFile, home: Home) -> None:
     async def story(person: Person) -> None:
         await talk(person, "Hi")
-        marked = []
-        for key in ("ctrl+up", "ctrl+up", "ctrl+up", "ctrl+up", "ctrl+down"):
+        ways = ["Fine.", "Hi", "Soup's on, Tom.", "Soup's on, Tom.", "Hi"]
+        for key, expected in zip(("ctrl+up", "ctrl+up", "ctrl+up", "ctrl+up", "ctrl+down"), ways, strict=True):
             await person.press(key)
-            marked.append(person.chat.marked and person.chat.marked.text)
-        assert marked == ["Fine.", "Hi", "Soup's on, Tom.", "Soup's on, Tom.", "Hi"]
-        assert person.chat.query_one(Conversation).has_focus
+            await person.until(partial(marks, person, expected), expected)
+        await person.until(lambda: person.chat.query_one(Conversation).has_focus)
         await person.press("escape")
-        assert person.chat.marked is None
+        await person.until(lambda: person.chat.marked is None, "for the mark to go")
         await person.press("x")
-        assert person.prompt.text == "x"
-        await person.press("ctrl+up", "ctrl+down", "y")
-        assert person.prompt.text == "xy", "below the last message is the prompt"
+        await person.until(lambda: person.prompt.text == "x")
+        await person.press("ctrl+up")
+        await person.until(partial(marks, person, "Fine."))
+        await person.press("ctrl+down")
+        await person.until(lambda: person.prompt.has_focus, "below the last message is the prompt")
+        await person.press("y")
+        await person.until(lambda: person.prompt.text == "xy")
 
     play(meet(home, "Fine."), story)
 
