@@ -61,6 +61,7 @@ class ChatApp(App[RoleplayError]):
         """Number of the turn to be shown when its conversation is at hand."""
         self.interrupted = False
         """Whether a signal ended the program."""
+        themes.put_on(self, lobby.home)
 
     @property
     def chat(self) -> ChatScreen | None:
@@ -76,7 +77,7 @@ class ChatApp(App[RoleplayError]):
     def on_mount(self) -> None:
         """A terminal that is closed, or a polite kill, is a quit like any other."""
         self.call_after_refresh(gc.enable)  # off until now, see `roleplay.cli.chat`
-        themes.put_on(self, self.lobby.home)
+        self.call_after_refresh(themes.read_more, self, self.lobby.home)
         if self.lobby.home.keys.is_file():
             self.call_after_refresh(self._read_keys)
         # Textual does these two for every screen but the first; `switch_screen` asks the second of every one.

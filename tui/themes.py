@@ -43,18 +43,19 @@ DAY = Theme(
 
 
 def put_on(app: "App[RoleplayError]", home: Home) -> None:
-    """Wear the theme that was chosen last, and remember what is chosen from now on.
+    """Wear the theme that was chosen last; before the program runs, so that its styles are read once.
 
-    Files are read once the first frame is drawn: only who wears a theme of their own sees another for that moment.
+    `read_more` follows: only who wears a theme of their own sees another for that moment.
     """
     for theme in (NIGHT, DAY):
         app.register_theme(theme)
     chosen = _remembered(home)
     app.theme = chosen if chosen in app.available_themes else NIGHT.name
-    app.call_after_refresh(_begin, app, home, chosen)
 
 
-def _begin(app: "App[RoleplayError]", home: Home, chosen: str) -> None:
+def read_more(app: "App[RoleplayError]", home: Home) -> None:
+    """Read the themes of the home, wear the one chosen last, and remember what is chosen from now on."""
+    chosen = _remembered(home)
     read_own(app, home)
     if chosen in app.available_themes:
         app.theme = chosen

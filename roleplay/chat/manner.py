@@ -1,8 +1,12 @@
 """How a chat is held, as typed."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from roleplay.chat.remotes import Remote
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a screen is drawn before any of them is needed
+    from roleplay.chat.remotes import Remote
 
 
 @dataclass(frozen=True)

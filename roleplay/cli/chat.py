@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roleplay.chat.manner import Manner
     from roleplay.chat.open import Opened
     from roleplay.chat.question import Asked
+    from roleplay.chat.remotes import Remote
     from roleplay.chat.session import Session
     from roleplay.generation.events import Finished
     from roleplay.generation.lanes import Lane
@@ -67,7 +68,6 @@ def chat(
     import secrets
 
     from roleplay.chat.manner import Manner
-    from roleplay.chat.remotes import parse_remotes
 
     manner = Manner(
         base=base,
@@ -78,7 +78,7 @@ def chat(
         device=device,
         dtype=dtype,
         compile=compiled,
-        remotes=parse_remotes(beside),
+        remotes=_remotes(beside) if beside else (),
         greet=not lines if greet is None else greet,
         sampling=(
             ("temperature", temperature),
@@ -224,6 +224,12 @@ def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict
         "stopped": finished.stopped,
         "seconds": round(finished.seconds, 3),
     }
+
+
+def _remotes(typed: list[str]) -> "tuple[Remote, ...]":
+    from roleplay.chat.remotes import parse_remotes
+
+    return parse_remotes(typed)
 
 
 def _switches(typed: list[str]) -> tuple[tuple[str, bool], ...]:
