@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """Statements that lead from each version of the file to the next; `PRAGMA user_version` counts those applied."""
 
+PATIENCE = 10.0
+"""Seconds to wait for another program that is writing."""
+
 Run = Callable[..., sqlite3.Cursor]
 """Executes one statement with its values."""
 
@@ -61,7 +65,7 @@ class Database:
         self._lock = threading.RLock()
         with self._failing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             self._connection.create_function("spaced", 1, spaced, deterministic=True)
             version = self._version()
         newest = len(MIGRATIONS)
@@ -73,7 +77,7 @@ class Database:
             )
         with self._failing():
             self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead()
             self._connection.execute("PRAGMA synchronous = FULL")
             if version < newest:
                 self._migrate()
@@ -102,6 +106,18 @@ class Database:
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _write_ahead(self) -> None:
+        """Keep a write-ahead log. SQLite does not wait for its turn with this one statement, so it is asked again."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _migrate(self) -> None:
         """Bring the file to the newest version, whole or not at all."""
