@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 from textual import events
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -142,12 +143,22 @@ class Person:
         await self.until(lambda: len(self.asked) >= replies and self.idle, "for a reply")
 
     async def _settles(self) -> None:
-        """Wait until what was pressed has gone its way: to the program, the focused widget, the screen."""
-        for node in (self.app, self.app.focused, self.app.screen):
-            handled = asyncio.Event()
-            if node is not None and node.call_later(handled.set):
-                with contextlib.suppress(TimeoutError):  # a widget that was taken away meanwhile
-                    await asyncio.wait_for(handled.wait(), 0.2)
+        """Wait until what was pressed has gone its way: to the program, to the focused widget, and up from there.
+
+        Twice, because on its way it may have moved the focus.
+        """
+        for _ in range(2):
+            await handled(self.app)
+            for node in (self.app.focused or self.app.screen).ancestors_with_self:
+                await handled(node)
+
+
+async def handled(node: MessagePump) -> None:
+    """Wait until a node has done what it was sent so far; not for ever, as it may be taken away meanwhile."""
+    done = asyncio.Event()
+    if node.call_later(done.set):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), 0.2)
 
 
 def squeeze(text: str) -> str:

@@ -69,7 +69,7 @@ def test_the_newest_conversation_is_resumed_without_a_name(mira: CardFile, home:
 
     async def story(person: Person) -> None:
         await person.sees("newer", "Say something to Mira")
-        assert "older" not in person.text
+        assert "older" not in person.shows("Conversation")
         await person.press("ctrl+r")
         await person.sees("An answer at last.")
 
