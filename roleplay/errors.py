@@ -9,6 +9,7 @@ RoleplayError
 │   └── ContextFull    a prompt that leaves no room for a reply
 ├── AdapterError       an adapter that does not fit
 ├── RunError           a run that cannot start, go on or be read
+├── EvaluationError    an evaluation that has nothing to measure, or cannot be read
 ├── ServerError        a chat server that cannot be asked
 │   └── PromptRefused  a prompt that it does not answer
 ├── StorageError       what should be kept could not be written or read
@@ -49,6 +50,10 @@ class AdapterError(RoleplayError):
 
 class RunError(RoleplayError):
     """A run that cannot start, go on or be read."""
+
+
+class EvaluationError(RoleplayError):
+    """An evaluation that has nothing to measure, or cannot be read."""
 
 
 class ServerError(RoleplayError):

@@ -11,10 +11,10 @@ import torch
 
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import TokenTree
+from roleplay.measures.interval import Interval, ratio
 from roleplay.models.tree_plan import Unfit, plan_tree
 
 _LOGITS_AT_ONCE = 48_000_000
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,6 @@ class Likelihood:
     """Trained tokens, ends of turn included."""
     characters: int
     """Characters of the answers."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % bootstrap interval."""
-
-    value: float
-    """Of all samples together."""
-    low: float
-    """2.5th percentile of the resamples."""
-    high: float
-    """97.5th percentile."""
 
 
 def likelihoods(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
@@ -167,13 +155,5 @@ def bits_per_character(scores: Sequence[Likelihood], groups: Sequence[str]) -> I
 
     The end of turn counts as part of what has to be said; characters are Unicode code points.
     """
-    names = sorted(set(groups))
-    index = {name: i for i, name in enumerate(names)}
-    bits, characters = np.zeros(len(names)), np.zeros(len(names))
-    for score, group in zip(scores, groups, strict=True):
-        bits[index[group]] += score.nats / math.log(2)
-        characters[index[group]] += score.characters
-    picks = np.random.default_rng(0).integers(0, len(names), (_RESAMPLES, len(names)))
-    ratios = bits[picks].sum(1) / np.maximum(1, characters[picks].sum(1))  # texts may be all end tokens
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return Interval(float(bits.sum() / max(1, characters.sum())), float(low), float(high))
+    bits = [score.nats / math.log(2) for score in scores]
+    return ratio(bits, [score.characters for score in scores], groups)

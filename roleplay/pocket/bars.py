@@ -23,7 +23,8 @@ from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
 from roleplay.measures.duplicates import repeated_share
-from roleplay.measures.likelihood import Interval, likelihoods, mean_loss
+from roleplay.measures.interval import Interval
+from roleplay.measures.likelihood import likelihoods, mean_loss
 from roleplay.measures.overlap import rouge_l
 from roleplay.paths import Home, shipped, write_file
 from roleplay.pocket.adapters import CHARACTERS

@@ -8,7 +8,7 @@ import torch
 from transformers import TrainerState
 
 from roleplay.generation.lanes import LANES
-from roleplay.measures.likelihood import Interval
+from roleplay.measures.interval import Interval
 from roleplay.models.adapter import load_adapter
 from roleplay.models.base import load_base
 from roleplay.models.spec import parse_spec

@@ -7,7 +7,8 @@ from typing import Any
 from roleplay.dataset.sample import Sample
 from roleplay.dataset.trainable import Trainable
 from roleplay.generation.lanes import LANES
-from roleplay.measures.likelihood import Interval, bits_per_character, likelihoods
+from roleplay.measures.interval import Interval
+from roleplay.measures.likelihood import bits_per_character, likelihoods
 
 
 def lane_bits(model: Any, corpus: Trainable[Any], pad: int, *, adapter: bool | None = None) -> dict[str, Interval]:

@@ -1,0 +1,1 @@
+"""Reports for a tuned character against its base."""
