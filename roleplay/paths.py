@@ -30,6 +30,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def evaluations(self) -> Path:
+        """One folder a character, in it one an evaluation."""
+        return self.root / "evaluations"
+
+    @property
     def token_cache(self) -> Path:
         """Tokens of datasets that were rendered before; may be removed at any time."""
         return self.root / "cache" / "tokens"

@@ -41,6 +41,8 @@ class Opened:
     """What the person should know, such as a missing adapter; else empty."""
     home: Home
     """Where other adapters of the character are found."""
+    folder: Path | None = None
+    """Where the adapter lies; `None` where the base answers alone."""
 
     @property
     def adapter(self) -> str | None:
@@ -153,7 +155,7 @@ def open_character(
     renderer = make_renderer(loaded.tokenizer)
     voice = Voice(card_file.card, card_prefixes(card_file.card, renderer), renderer)
     engine = Engine(loaded, tuned, [renderer.traits.end_of_turn_id], compile=compile)
-    return Opened(voice, engine, read_passport(folder) if folder is not None else None, notice, home)
+    return Opened(voice, engine, read_passport(folder) if folder is not None else None, notice, home, folder)
 
 
 def _fitting(folders: list[Path], base: Base, name: str, *, strict: bool) -> tuple[Path | None, str]:

@@ -42,6 +42,8 @@ class _Work:
     """New tokens at most."""
     cancel: Cancel
     """Asked between tokens."""
+    numbers: Sequence[int]
+    """Which prompt of the caller each row is."""
 
 
 class Engine:
@@ -106,7 +108,13 @@ class Engine:
         # Rows of one adapter lie side by side, so that each layer computes it once.
         order = sorted(range(len(rows)), key=lambda i: [row[:2] for row in rows].index(rows[i][:2]))
         work = _Work(
-            [lanes[i] for i in order], [rows[i] for i in order], [said[i] for i in order], sampling, limit, cancel
+            [lanes[i] for i in order],
+            [rows[i] for i in order],
+            [said[i] for i in order],
+            sampling,
+            limit,
+            cancel,
+            order,
         )
         events: Events = queue.Queue()
         worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
@@ -140,7 +148,7 @@ class Engine:
         rows = self._rows(lanes, whole, strength)
         try:
             with row_adapters(self.tuned, [row[:2] for row in rows]):
-                return log_probabilities(self.base.model, rows, replies, self.kept, self._pad)
+                return log_probabilities(self.base.model, rows, replies, self.kept, self.pad)
         except BaseException:
             self.kept.forget()
             raise
@@ -152,15 +160,18 @@ class Engine:
         return [Row(name, scale, tuple(row)) for (name, scale), row in zip(weights, ids, strict=True)]
 
     @property
-    def _pad(self) -> int:
+    def pad(self) -> int:
+        """The id that fills short rows."""
         pad = self.base.tokenizer.pad_token_id
         return self.end_ids[0] if pad is None else int(pad)
 
     def _generate(self, work: _Work, events: Events) -> None:
         begun = [row.ids[len(row.ids) - n :] for row, n in zip(work.rows, work.said, strict=True)]
         try:
-            streamer = LaneStreamer(work.lanes, begun, self.base.tokenizer, self.end_ids, work.limit, events)
-            ids, mask = left_pad([row.ids for row in work.rows], self._pad)
+            streamer = LaneStreamer(
+                work.lanes, begun, self.base.tokenizer, self.end_ids, work.limit, events, work.numbers
+            )
+            ids, mask = left_pad([row.ids for row in work.rows], self.pad)
             with torch.inference_mode(), row_adapters(self.tuned, [row[:2] for row in work.rows]):
                 past = None if self.compile else self.kept.begin(work.rows, [1] * len(work.rows))
                 cache = {"cache_implementation": "static"} if self.compile else {"past_key_values": past}
@@ -170,7 +181,7 @@ class Engine:
                     do_sample=False,
                     max_new_tokens=work.limit,
                     eos_token_id=self.end_ids,
-                    pad_token_id=self._pad,
+                    pad_token_id=self.pad,
                     logits_processor=processors(work.sampling, [ids.shape[1] - n for n in work.said]),
                     stopping_criteria=StoppingCriteriaList([Stopped(work.lanes, work.cancel, streamer)]),
                     streamer=streamer,

@@ -34,6 +34,8 @@ class Finished:
     """`end` by itself, `length` at the limit, `cancelled` by the person."""
     seconds: float
     """Since generation began."""
+    row: int = 0
+    """Which of the prompts it answers."""
 
 
 Event = Piece | Finished

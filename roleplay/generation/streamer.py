@@ -28,9 +28,13 @@ class LaneStreamer(BaseStreamer):
         end_ids: Sequence[int],
         limit: int,
         events: Events,
+        numbers: Sequence[int],
     ) -> None:
-        """`said` are the ids with which each reply already begins; `limit` counts new tokens."""
-        self.lanes, self.limit, self.events = lanes, limit, events
+        """`said` are the ids with which each reply already begins; `limit` counts new tokens.
+
+        `numbers` are what the reader calls the rows.
+        """
+        self.lanes, self.limit, self.events, self.numbers = lanes, limit, events, numbers
         self.end_ids = set(end_ids)
         self.texts = [TextStream(tokenizer, ids) for ids in said]
         self.tokens: list[list[int]] = [[] for _ in lanes]
@@ -81,7 +85,8 @@ class LaneStreamer(BaseStreamer):
         if rest:
             self._tell(row, rest)
         seconds = time.perf_counter() - self.began
-        self.step.append(Finished(self.lanes[row], self.texts[row].told, len(self.tokens[row]), stopped, seconds))
+        text, tokens = self.texts[row].told, len(self.tokens[row])
+        self.step.append(Finished(self.lanes[row], text, tokens, stopped, seconds, self.numbers[row]))
 
     def _tell(self, row: int, text: str) -> None:
         self.step.append(Piece(self.lanes[row], text, len(self.tokens[row]), time.perf_counter() - self.began))

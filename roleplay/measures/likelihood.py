@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,18 +31,23 @@ class Likelihood:
 
 def likelihoods(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
     """Score each sample with `model` as it is (adapter on or off), in batches of similar length."""
-    order = sorted(range(len(samples)), key=lambda i: len(samples[i].ids))
-    vocabulary = int(model.config.get_text_config().vocab_size)
     found: dict[int, Likelihood] = {}
+    for batch in batches_of(model, samples):
+        found |= zip(batch, _score(model, [samples[i] for i in batch], pad), strict=True)
+    return [found[i] for i in range(len(samples))]
+
+
+def batches_of(model: Any, samples: Sequence[Sample]) -> Iterator[list[int]]:
+    """Indices of samples of similar length, few enough for their logits to lie in memory together."""
+    vocabulary = int(model.config.get_text_config().vocab_size)
     batch: list[int] = []
-    for i in order:
+    for i in sorted(range(len(samples)), key=lambda i: len(samples[i].ids)):
         if batch and len(samples[i].ids) * (len(batch) + 1) * vocabulary > _LOGITS_AT_ONCE:
-            found |= zip(batch, _score(model, [samples[k] for k in batch], pad), strict=True)
+            yield batch
             batch = []
         batch.append(i)
     if batch:
-        found |= zip(batch, _score(model, [samples[k] for k in batch], pad), strict=True)
-    return [found[i] for i in range(len(samples))]
+        yield batch
 
 
 def pad_right(samples: Sequence[Sample], pad: int) -> dict[str, torch.Tensor]:
@@ -67,14 +72,19 @@ def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     the number of such positions. Training, held-out loss and evaluation all use this one function. A batch that lies in
     the machine's memory goes to the model's device without waiting for it.
     """
+    logits, labels = label_logits(model, batch)
+    return torch.nn.functional.cross_entropy(
+        logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
+    )
+
+
+def label_logits(model: Any, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (B, K, V) and labels (B, K), -100 for none, at the positions where some row has a label."""
     device = causal_model(model).device
     labels = batch["labels"][:, 1:]
     keep = (labels != -100).any(dim=0).nonzero().squeeze(1)
     inputs = {name: _sent(tensor, device) for name, tensor in batch.items() if name != "labels"}
-    logits = _logits_at(model, _sent(keep, device), inputs)
-    return torch.nn.functional.cross_entropy(
-        logits.float().transpose(1, 2), _sent(labels[:, keep], device), ignore_index=-100, reduction="none"
-    )
+    return _logits_at(model, _sent(keep, device), inputs), _sent(labels[:, keep], device)
 
 
 def tree_losses(model: Any, tree: TokenTree) -> torch.Tensor:

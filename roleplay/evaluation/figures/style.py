@@ -1,0 +1,60 @@
+"""Whether replies sound like the character, to a judge that knows real lines only."""
+
+from collections.abc import Mapping
+
+from roleplay.errors import EvaluationError
+from roleplay.evaluation.heard import Heard
+from roleplay.evaluation.report import Finding, Measure
+from roleplay.measures.interval import Interval, mean
+from roleplay.measures.language import Language, language_of
+from roleplay.measures.style import Judge, judge_style
+
+
+def style_measures(heard: Heard) -> tuple[list[Measure], list[Finding]]:
+    """The mean probability of each lane's replies, per language of what they answer; and why a language has none."""
+    measures: list[Measure] = []
+    findings: list[Finding] = []
+    asked = [one.reference for one in heard.prompts if one.part == "heldout"]
+    for language in dict.fromkeys(language_of(text) for text in asked):
+        lines = heard.lines.languages.get(language)
+        if lines is None:
+            continue
+        try:
+            judge, style = judge_style(
+                lines.own_train,
+                lines.own_heldout,
+                lines.others_train,
+                lines.others_heldout,
+                hidden=heard.lines.names,
+            )
+        except EvaluationError as error:
+            findings.append(Finding("note", f"style in '{language}' is not judged: {error}"))
+            continue
+        measures.append(
+            Measure(
+                "style" if not measures else f"style_{language}",
+                "style",
+                f"sounds like {heard.card.display_name} ({language})",
+                "higher",
+                _probabilities(heard, judge, language),
+                references={"floor": style.floor, "ceiling": style.ceiling, "judge AUC": style.auc},
+                note="Mean probability that a judge of character n-grams gives, trained on real lines alone. The floor "
+                "is what other speakers' lines get, the ceiling what the character's own held-out lines get.",
+            )
+        )
+    return measures, findings
+
+
+def _probabilities(heard: Heard, judge: Judge, language: Language) -> dict[str, Interval]:
+    found: dict[str, Interval] = {}
+    for name in heard.names:
+        told = [(one, said) for one, said in heard.of("heldout", name) if language_of(one.reference) == language]
+        found[name] = mean(judge.probabilities([said.text for _, said in told]), [one.group for one, _ in told])
+    return found
+
+
+def placed(measure: Measure) -> Mapping[str, float]:
+    """Where each lane stands between floor, 0, and ceiling, 1."""
+    references = measure.references or {}
+    floor, ceiling = references["floor"], references["ceiling"]
+    return {name: (value.value - floor) / (ceiling - floor) for name, value in measure.lanes.items()}
