@@ -8,7 +8,9 @@ class Scope:
     """What is asked, and how replies are drawn."""
 
     heldout: int | None = None
-    """Held-out prompts that are answered; `None` answers all. Their likelihood is always that of all."""
+    """Held-out prompts that are answered; `None` answers all."""
+    heldout_dialogues: int | None = None
+    """Held-out sequences whose likelihood is measured; `None` measures all."""
     trained: int = 60
     """Trained prompts that are answered."""
     trained_dialogues: int = 200
@@ -25,7 +27,7 @@ class Scope:
     """Replies drawn at once."""
 
 
-QUICK = Scope(heldout=32, trained=24, trained_dialogues=60, general=40, max_new_tokens=96)
+QUICK = Scope(heldout=32, heldout_dialogues=120, trained=24, trained_dialogues=60, general=40, max_new_tokens=96)
 """For a look between trainings."""
 FULL = Scope()
 """For a figure that one tells others."""

@@ -52,10 +52,14 @@ def score(
 def _rows(corpus: Corpus, side: Side, lane: Lane, scope: Scope) -> list[Row]:
     active = tuple(default_prefixes(corpus.voice.prefixes)) if lane.prefix else ()
     if side == "heldout":
-        return corpus.heldout(active)
-    units = [unit for part in corpus.corpora if part.kind != "general" for unit in part.train]
-    units.sort(key=lambda unit: draw(unit.identity, "evaluation"))
-    return [Row(unit, active) for unit in units[: scope.trained_dialogues]]
+        return _some(corpus.heldout(active), scope.heldout_dialogues)
+    parts = [part for part in corpus.corpora if part.kind != "general"]
+    return _some([Row(unit, active) for part in parts for unit in part.train], scope.trained_dialogues)
+
+
+def _some(rows: Sequence[Row], count: int | None) -> list[Row]:
+    """`count` of them, by a hash."""
+    return sorted(rows, key=lambda row: draw(row.unit.identity, "evaluation"))[:count]
 
 
 def _score(
