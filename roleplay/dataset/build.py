@@ -51,6 +51,16 @@ def card_prefixes(card: Card, renderer: Renderer) -> tuple[Prefix, ...]:
     return (*own, *card.prefixes)
 
 
+def dropped_out(prefixes: Sequence[Prefix], dropout: float | None) -> tuple[Prefix, ...]:
+    """`prefixes` trained so that a share `dropout` of the samples does without each; `None` is as the card says.
+
+    Those that are off in a new chat are then never trained: 0 is always the prompt of a new chat, 1 always none.
+    """
+    if dropout is None:
+        return tuple(prefixes)
+    return tuple(p.model_copy(update={"train": 1 - dropout if p.default else "never"}) for p in prefixes)
+
+
 def build_corpus(
     card_file: CardFile,
     renderer: Renderer,
@@ -58,19 +68,21 @@ def build_corpus(
     limit: int,
     seed: int,
     max_samples: int | None = None,
+    prefix_dropout: float | None = None,
     extra: Sequence[tuple[str, str, float, Sequence[Dialogue]]] = (),
     cache: Path | None = None,
     apart: bool = False,
 ) -> Corpus:
     """Read, split and plan every corpus of dialogues. Raises FileFaults, NotFound or GateError.
 
-    `max_samples` is the most rows of an epoch (at least 1). `extra` holds tuples as `Extra` names them; of their
-    dialogues those that stand in the card's own corpora are left out, and those that the earlier run held out are
-    neither trained nor measured. `cache` is the folder of rendered rows; `None` renders everything anew. `apart` is for
-    those who only count what is said: nothing is found out about sequences that answers could share.
+    `max_samples` is the most rows of an epoch (at least 1), `prefix_dropout` that of `dropped_out`. `extra` holds
+    tuples as `Extra` names them; of their dialogues those that stand in the card's own corpora are left out, and those
+    that the earlier run held out are neither trained nor measured. `cache` is the folder of rendered rows; `None`
+    renders everything anew. `apart` is for those who only count what is said: nothing is found out about sequences that
+    answers could share.
     """
     card = card_file.card
-    voice = Voice(card, card_prefixes(card, renderer), renderer)
+    voice = Voice(card, dropped_out(card_prefixes(card, renderer), prefix_dropout), renderer)
     read = _read_corpora(card_file)
     own = {dialogue.identity for part in read for dialogue in part.entries}
     read += [_replayed(Extra(*part), own) for part in extra]

@@ -13,7 +13,7 @@ from roleplay.models.adapter import load_adapter
 from roleplay.models.base import load_base
 from roleplay.models.spec import parse_spec
 from roleplay.training.picture import draw_losses
-from roleplay.training.prepare import Job
+from roleplay.training.prepare import Job, take_off
 from roleplay.training.processes import process
 from roleplay.training.proof import lane_bits
 from roleplay.training.run import read_metrics
@@ -54,8 +54,7 @@ def _bits(job: Job, pad: int) -> dict[str, Interval]:
     """Held-out bits per character by lane, of the best step."""
     best = job.run.result("best", job.config.settings.tuning)
     if job.config.settings.tuning == "lora":
-        job.tuned.unload()
-        return lane_bits(load_adapter(job.base, best), job.corpus, pad)
+        return lane_bits(load_adapter(take_off(job).base, best), job.corpus, pad)
     decisions = job.config.decisions
     dtype = getattr(torch, decisions.dtype)
     tuned = load_base(parse_spec(str(best)), dtype=dtype, device=decisions.device).model

@@ -3,7 +3,7 @@
 import math
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,20 @@ _DECIDING = ("device", "dtype", "quant", "tuning", "batching", "max_tokens_per_p
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """A base in memory without an adapter, for whatever comes next."""
+
+    base: Base
+    """The base; it attends to rows."""
+    device: str
+    """`cpu` or `cuda`."""
+    dtype: str
+    """Number format of its weights."""
+    quant: str
+    """How they are kept."""
+
+
+@dataclass(frozen=True)
 class Job:
     """A run that is ready to train."""
 
@@ -65,18 +79,26 @@ def prepare(
     *,
     cache: Path | None,
     anyway: bool = False,
+    loaded: Loaded | None = None,
 ) -> Job:
     """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
 
-    `cache` is the folder of rendered samples; `None` keeps none. Raises RunError where card, dataset or base are no
-    longer those of `former`, unless `anyway`, UsageError for a schedule that is none, and every error of loading.
+    `cache` is the folder of rendered samples; `None` keeps none. `loaded` is used where it is the base that the run
+    needs, in its number format unless one was chosen; after an error it may have an adapter on it. Raises RunError
+    where card, dataset or base are no longer those of `former`, unless `anyway`, UsageError for a schedule that is
+    none, and every error of loading.
     """
     settings = resolved.settings
+    if loaded and (settings.tuning != "lora" or (loaded.base.spec, loaded.quant) != (spec, settings.quant)):
+        loaded = None
     corpus = _build(card_file, spec, settings, cache)
     check_scheduler(settings, steps=steps_of(settings, corpus), heldout=bool(corpus.heldout()))
     corpus.check(math.ceil(epochs_of(settings, corpus)))
     kept = former.decisions if former and not _decides_anew(former.settings, settings) else None
-    decisions = kept or from_first(lambda: decide(settings, corpus.longest))
+    deciding = settings
+    if loaded and settings.dtype == "auto":  # which is faster was found out when it was loaded
+        deciding = settings.model_copy(update={"dtype": loaded.dtype})
+    decisions = kept or from_first(lambda: decide(deciding, corpus.longest))
     if decisions.device == "cuda" and not torch.cuda.is_available():
         raise RunError(
             f"{shown(run.folder)} was begun on a GPU and there is none here; resume it there, or start a new run"
@@ -84,12 +106,12 @@ def prepare(
     if decisions.device == "cpu":
         keep_freed_memory()
     torch.set_num_threads(decisions.threads)
-    base, tuned, targets = _load(spec, settings, decisions)
+    base, tuned, targets = _load(spec, settings, decisions, loaded)
     if kept is None:
-        loaded = decisions.dtype
-        decisions = from_first(lambda: _settle(decisions, settings, tuned, corpus, base))
-        if decisions.dtype != loaded:
-            base, tuned, targets = _load(spec, settings, decisions)
+        dtype = decisions.dtype
+        decisions = from_first(lambda: _settle(decisions, deciding, tuned, corpus, base))
+        if decisions.dtype != dtype:
+            base, tuned, targets = _load(spec, settings, decisions, None)
     config = RunConfig(
         character=card_file.card.name,
         preset=resolved.preset,
@@ -115,22 +137,48 @@ def _build(card_file: CardFile, spec: BaseSpec, settings: Settings, cache: Path 
     if settings.stage == "pt":
         return build_text_corpus(card_file, renderer, **common)
     extra = replayed(settings.from_adapter, settings.replay) if settings.from_adapter and settings.replay else []
-    return build_corpus(card_file, renderer, extra=extra, cache=cache, **common)
+    dropout = settings.prefix_dropout
+    return build_corpus(card_file, renderer, prefix_dropout=dropout, extra=extra, cache=cache, **common)
 
 
-def _load(spec: BaseSpec, settings: Settings, decisions: Decisions) -> tuple[Base, Any, str]:
-    """The base as decided, what learns on it, and its name for people."""
-    # Weights that learn are kept in float32: in half of it, small steps would be rounded away.
-    dtype = decisions.dtype if settings.tuning == "lora" else "float32"
-    check_base(spec, decisions.device, dtype, settings.quant)
-    base = load_base(spec, dtype=getattr(torch, dtype), device=decisions.device, quant=settings.quant)
+def load_bare(spec: BaseSpec, decisions: Decisions, quant: str) -> Loaded:
+    """The base as decided. Raises RunError where memory cannot hold it, BaseModelError where it cannot be loaded."""
+    check_base(spec, decisions.device, decisions.dtype, quant)
+    base = load_base(spec, dtype=getattr(torch, decisions.dtype), device=decisions.device, quant=quant)
     base.model.set_attn_implementation(decisions.attention)
-    if settings.gradient_checkpointing:
-        base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return Loaded(base, decisions.device, decisions.dtype, quant)
+
+
+def take_off(job: Job) -> Loaded:
+    """The base of a LoRA `job` as it was loaded, bit for bit, without any adapter; `job` can train no more."""
+    job.tuned.unload()
+    model, config = job.base.model.eval(), job.config
+    if config.settings.gradient_checkpointing:
+        model.gradient_checkpointing_disable()
+        model.disable_input_require_grads()
+    return Loaded(job.base, config.decisions.device, config.decisions.dtype, config.settings.quant)
+
+
+def _load(spec: BaseSpec, settings: Settings, decisions: Decisions, loaded: Loaded | None) -> tuple[Base, Any, str]:
+    """The base as decided, what learns on it, and its name for people; `loaded` is taken where it is just that."""
+    if loaded is None or (loaded.device, loaded.dtype) != (decisions.device, decisions.dtype):
+        # Weights that learn are kept in float32: in half of it, small steps would be rounded away.
+        dtype = decisions.dtype if settings.tuning == "lora" else "float32"
+        loaded = load_bare(spec, replace(decisions, dtype=dtype), settings.quant)
+    base = loaded.base
+    base.model.set_attn_implementation(decisions.attention)
     set_seed(settings.seed)
+    tuned, targets = _attach(base, settings)
+    if settings.gradient_checkpointing:  # where it is on before, peft adds a hook that nobody can remove
+        base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return base, tuned, targets
+
+
+def _attach(base: Base, settings: Settings) -> tuple[Any, str]:
+    """What learns on `base`, and its name for people."""
     if settings.tuning != "lora":
         layers = settings.freeze_layers if settings.tuning == "freeze" else None
-        return base, base.model, unfreeze(base.model, layers)
+        return base.model, unfreeze(base.model, layers)
     if settings.from_adapter is not None:
         tuned, targets = attach_saved(base, Path(settings.from_adapter), dropout=settings.dropout)
     else:
@@ -141,7 +189,7 @@ def _load(spec: BaseSpec, settings: Settings, decisions: Decisions) -> tuple[Bas
             dropout=settings.dropout,
             rslora=settings.rslora,
         )
-    return base, tuned, str(targets)
+    return tuned, str(targets)
 
 
 def _settle(decisions: Decisions, settings: Settings, tuned: Any, corpus: Trainable[Any], base: Base) -> Decisions:

@@ -95,6 +95,8 @@ class Settings(BaseModel):
     """Held-out losses in a row that may fail to be the lowest before the run ends; `None` never ends it early."""
     keep_epochs: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Epochs after which what was learned is kept as `epoch-N`, beside best and last."""
+    prefix_dropout: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of samples trained without each prefix that a new chat has on; `None` leaves it to the card."""
     samples: Annotated[int, Field(ge=0, le=64)] | None = None
     """Held-out prompts answered after each epoch, for a person to read; `None` is 3, as often as that costs little."""
     seed: int = 0
@@ -179,6 +181,10 @@ def refuse_contradictions(settings: Settings) -> None:
     clashes = [
         (settings.replay > 0 and settings.from_adapter is None, "--replay repeats the run of --from-adapter; name one"),
         (settings.replay > 0 and settings.stage == "pt", "--replay repeats dialogues, and --stage pt trains none"),
+        (
+            settings.prefix_dropout is not None and settings.stage == "pt",
+            "--prefix-dropout is about dialogues, and --stage pt trains none",
+        ),
         (whole and settings.from_adapter is not None, f"--tuning {settings.tuning} has no adapter to begin with"),
         (
             whole and settings.quant != "none",

@@ -9,7 +9,7 @@ from roleplay.errors import UsageError
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
 from roleplay.training.origin import with_origin
-from roleplay.training.prepare import Job, prepare
+from roleplay.training.prepare import Job, Loaded, prepare
 from roleplay.training.run import Run, RunConfig, new_run, resumable_run, runs_of
 from roleplay.training.settings import FOLLOWS_LOSS, Resolved, refuse_contradictions, resolve, retyped
 
@@ -98,10 +98,11 @@ def plan_resume(home: Home, start: Start, *, anyway: bool = False) -> Plan:
     return Plan(home, run, start.base or former.base_source, Resolved(former.preset, settings, sources), former, anyway)
 
 
-def load(plan: Plan, start: Start, *, cached: bool = True) -> Job:
+def load(plan: Plan, start: Start, *, cached: bool = True, loaded: Loaded | None = None) -> Job:
     """Load base and dataset and pass the gate; the run's folder must be held.
 
-    Nothing is written where not `cached`; else rendered samples are kept in the home.
+    Nothing is written where not `cached`; else rendered samples are kept in the home. A base that is `loaded` already
+    is taken where it fits; after an error it may have an adapter on it.
     """
     spec = parse_spec(plan.base, trust_remote_code=start.trust_remote_code)
     return prepare(
@@ -112,6 +113,7 @@ def load(plan: Plan, start: Start, *, cached: bool = True) -> Job:
         plan.former,
         cache=plan.home.token_cache if cached else None,
         anyway=plan.anyway,
+        loaded=loaded,
     )
 
 

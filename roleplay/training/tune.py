@@ -40,6 +40,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     if process() == 0:
         _begin(job)
     wait()
+    cached = job.base.model.config.use_cache
     trainer, interrupt = _make(job, resumed_step, report)
     began = time.monotonic()
     try:
@@ -47,6 +48,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     finally:
         interrupt.release()
         job.base.model.set_attn_implementation(job.config.decisions.attention)
+        job.base.model.config.use_cache = cached  # Trainer switches it off
     seconds = time.monotonic() - began
     step = trainer.state.global_step
     metrics = read_metrics(job.run.metrics)

@@ -13,6 +13,7 @@ from roleplay.training.settings import Settings, load_presets, refuse_contradict
     [
         ({"replay": 0.5}, "--replay repeats the run of --from-adapter; name one"),
         ({"replay": 0.5, "from_adapter": "a", "stage": "pt"}, "--replay repeats dialogues, and --stage pt trains none"),
+        ({"prefix_dropout": 0.0, "stage": "pt"}, "--prefix-dropout is about dialogues, and --stage pt trains none"),
         ({"from_adapter": "a", "tuning": "full"}, "--tuning full has no adapter to begin with"),
         ({"from_adapter": "a", "tuning": "freeze"}, "--tuning freeze has no adapter to begin with"),
         ({"tuning": "full", "quant": "nf4"}, "--tuning full cannot train a base kept in nf4"),
@@ -38,6 +39,7 @@ def test_settings_that_contradict_each_other_are_all_named(changes: dict[str, An
         {},
         {"from_adapter": "a", "replay": 0.5},
         {"from_adapter": "a", "stage": "pt"},
+        {"prefix_dropout": 1.0},
         {"tuning": "full"},
         {"quant": "nf4", "loraplus_lr_ratio": 2.0},
         {"optimizer": "paged_adamw_8bit"},
