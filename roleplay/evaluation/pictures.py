@@ -164,7 +164,7 @@ class _Pen:
 
     def beside(self, axes: Any, text: str, at: tuple[float, float], off: tuple[int, int], **how: Any) -> None:
         """A small text `off` points from a place."""
-        under = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.8}
+        under = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3}
         how = {"fontsize": 8.5, "color": _INK, "bbox": under} | how
         axes.annotate(self.text(text, 40), at, off, textcoords="offset points", **how)
 
@@ -211,7 +211,7 @@ class _Pen:
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %" if scale == "percent" else f"{value:g}")
         if limit is not None:
             axes.axhline(limit, color=_MARK, linestyle="--", linewidth=1)
-            self.beside(axes, f"limit {written(limit, scale)}", (0, limit), (2, 2), xycoords=("axes fraction", "data"))
+            self.beside(axes, f"limit {written(limit, scale)}", (0, limit), (2, 3), xycoords=("axes fraction", "data"))
         if key == "style":
             self.spot(axes, key, points, values.index(max(values)), "peaks")
         over = [at for at, value in enumerate(values) if limit is not None and value > limit]
