@@ -1,4 +1,4 @@
-"""Runs: what was trained, with what outcome; marked ones side by side as curves."""
+"""Runs: what was trained, with what outcome, and which is promoted; marked ones side by side as curves."""
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -19,7 +19,7 @@ from tui.confirm_screen import ConfirmScreen
 from tui.curves import CurvePicture, Line
 from tui.messages import Refused
 from tui.plain import plain, tell
-from tui.workshop_messages import RunChosen, RunsRead
+from tui.workshop_messages import AnswersNow, RunChosen, RunsRead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,13 @@ class RunsScreen(Screen[None]):
         Binding("space", "mark", "Mark", id="runs.mark", tooltip="Compare the run with the other marked ones"),
         Binding("a", "all", "All", id="runs.all", tooltip="Runs of all characters, or of this one"),
         Binding("enter", "watch", "Watch", id="runs.watch", tooltip="Look at it on the training screen", priority=True),
+        Binding(
+            "p",
+            "promote",
+            "Promote",
+            id="runs.promote",
+            tooltip="Its best adapter answers in chat; again takes it back",
+        ),
         Binding("delete", "remove", "Remove", id="runs.remove", tooltip="Remove the marked runs; it asks twice"),
     ]
 
@@ -53,6 +60,8 @@ class RunsScreen(Screen[None]):
         self.table: DataTable[Text] = DataTable(cursor_type="row", id="runs")
         self.runs: list[ListedRun] = []
         self.marked: set[Path] = set()
+        self.promoted: dict[Path, str] = {}
+        """By folder of a run: which of its adapters is promoted."""
 
     @property
     def character(self) -> str | None:
@@ -78,10 +87,10 @@ class RunsScreen(Screen[None]):
 
     @on(RunsRead)
     def _draw_runs(self, message: RunsRead) -> None:
-        if list(message.runs) == self.runs and self.runs:
+        if (list(message.runs), message.promoted) == (self.runs, self.promoted) and self.runs:
             return
         here = self._here()
-        self.runs = list(message.runs)
+        self.runs, self.promoted = list(message.runs), dict(message.promoted)
         self.marked &= {listed.run.folder for listed in self.runs}
         self._draw(here)
 
@@ -101,6 +110,11 @@ class RunsScreen(Screen[None]):
     @on(Refused)
     def _draw_refused(self, message: Refused) -> None:
         tell(self, message.problem, "error")
+
+    @on(AnswersNow)
+    def _draw_answers(self, message: AnswersNow) -> None:
+        who = message.label or "the base alone"
+        tell(self, f"For {message.character}, {who} answers in new chats now.")
 
     # --- keys, which the palette names too ---
 
@@ -124,6 +138,14 @@ class RunsScreen(Screen[None]):
         here = self._here()
         if here is not None:
             self.post_message(RunChosen(here.run))
+
+    def action_promote(self) -> None:
+        """Let the best adapter of the run at the cursor answer in chat; if one of it is promoted, take that back."""
+        here = self._here()
+        if here is not None:
+            run = None if here.run.folder in self.promoted else here.run.name
+            job = partial(workshop_jobs.promote_run, self.post_message, self.home, here.character, run, self._whose)
+            self.run_worker(job, thread=True)
 
     def action_remove(self) -> None:
         """Remove the marked runs, else the one at the cursor, after two questions."""
@@ -166,7 +188,10 @@ class RunsScreen(Screen[None]):
     def _draw(self, here: "ListedRun | None") -> None:
         table = self.table
         table.clear(columns=True)
-        rows = [_row(listed, marked=listed.run.folder in self.marked) for listed in self.runs]
+        rows = [
+            _row(listed, marked=listed.run.folder in self.marked, promoted=self.promoted.get(listed.run.folder))
+            for listed in self.runs
+        ]
         columns = list(zip(_COLUMNS, *rows, strict=True))
         if not self.everyone:
             del columns[_WHOSE]  # it is in the title
@@ -182,8 +207,8 @@ class RunsScreen(Screen[None]):
         self._draw_curves()
 
 
-def _row(listed: "ListedRun", *, marked: bool) -> list[Text]:
-    state = "answers in chat" if listed.answers else listed.state
+def _row(listed: "ListedRun", *, marked: bool, promoted: str | None) -> list[Text]:
+    state = f"promoted: {promoted}" if promoted else "answers in chat" if listed.answers else listed.state
     best = "" if listed.best is None else f"{listed.best:.3f}"
     cells = ("●" if marked else " ", listed.character, listed.run.name, state, listed.preset, listed.base)
     return [Text(one_line(cell, 48)) for cell in (*cells, str(listed.steps), best)]

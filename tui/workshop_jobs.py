@@ -9,6 +9,7 @@ from tui.aside import Aside
 from tui.jobs import Post
 from tui.messages import Refused
 from tui.workshop_messages import (
+    AnswersNow,
     CardRead,
     CharacterAdded,
     CorpusCounted,
@@ -169,25 +170,54 @@ def resume_run(post: Post, run: "Run") -> None:
 
 
 def read_runs(post: Post, home: "Home", name: str | None) -> None:
-    """Read the runs of a character, or of all."""
+    """Read the runs of a character, or of all, and what is promoted."""
+    from roleplay.models.find import promoted_adapter
     from roleplay.training.listing import listed_runs
 
     try:
-        post(RunsRead(listed_runs(home, name)))
+        runs = listed_runs(home, name)
     except RoleplayError as error:
         post(Refused(str(error)))
+        return
+    owned = ((who, promoted_adapter(home, who)) for who in {listed.character for listed in runs})
+    post(RunsRead(runs, {home.runs / who / own.run: own.which for who, own in owned if own is not None}))
+
+
+def promote_run(post: Post, home: "Home", name: str, run: str | None, shown: str | None) -> None:
+    """Make the best adapter of `run` the character's, or, without one, take that back; then read those of `shown`."""
+    from roleplay.models.promoted import promote, take_back
+
+    try:
+        if run is None:
+            take_back(home, name)
+        else:
+            promote(home, name, run)
+        post(_answers_now(home, name))
+    except RoleplayError as error:
+        post(Refused(str(error)))
+    read_runs(post, home, shown)
 
 
 def remove_runs(post: Post, home: "Home", named: Mapping[str, list[str]], shown: str | None) -> None:
-    """Remove runs by character, then read those of `shown` anew."""
+    """Remove runs by character, with a promotion of one of them, then read those of `shown` anew."""
+    from roleplay.models.promoted import forget_removed
     from roleplay.training.background import remove
 
     try:
         for name, runs in named.items():
             remove(home, name, runs)
+            if forget_removed(home, name, runs) is not None:
+                post(_answers_now(home, name))
     except RoleplayError as error:
         post(Refused(str(error)))
     read_runs(post, home, shown)
+
+
+def _answers_now(home: "Home", name: str) -> AnswersNow:
+    from roleplay.models.find import answering_adapter
+
+    now = answering_adapter(home, name)
+    return AnswersNow(name, now.label if now is not None else "")
 
 
 def _imported(done: "ImportedCard", home: "Home") -> str:

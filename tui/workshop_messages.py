@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from roleplay.cards.load import CardFile
     from roleplay.dataset.sheet import HeldCorpus
@@ -116,3 +117,15 @@ class RunsRead(Message):
 
     runs: Sequence[ListedRun]
     """All of them, in the order in which they are shown."""
+    promoted: Mapping[Path, str]
+    """By folder of a run: which of its adapters is promoted, `best`, `last` or `epoch-N`."""
+
+
+@dataclass
+class AnswersNow(Message):
+    """An adapter was promoted, or that was taken back."""
+
+    character: str
+    """Whose it is."""
+    label: str
+    """The adapter that answers now, `RUN@which`; empty where there is none."""

@@ -1,5 +1,6 @@
-"""Which adapters answer for a character: those of its finished runs, the newest first, then the shipped ones."""
+"""Which adapters answer for a character: the promoted one, those of its newest finished runs, the shipped ones."""
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from typing import Any
 
 from roleplay.errors import AdapterError
 from roleplay.models.passport import Passport, read_passport
-from roleplay.paths import Home, recover_folder, shipped
+from roleplay.paths import Home, recover_folder, shipped, shown
+from roleplay.text import one_line
 
 _KEPT = re.compile(r"best|last|epoch-(\d+(?:\.\d+)?)")
 _SHIPPED = "shipped"
@@ -35,37 +37,116 @@ class AdapterChoice:
         return f"{self.run}@{self.which}"
 
 
+@dataclass(frozen=True)
+class Promoted:
+    """The adapter that a person made the character's."""
+
+    run: str
+    """Name of its run; `shipped` for one that came with the program."""
+    which: str
+    """`best`, `last` or `epoch-N`."""
+
+    @property
+    def label(self) -> str:
+        """How it is named in a chat: `RUN@which`."""
+        return f"{self.run}@{self.which}"
+
+
 def adapter_folders(home: Home, character: str, which: str = "best") -> list[Path]:
-    """Folders that hold an adapter of `character`, the one to use first; `which` is `best`, `last` or `epoch-N`."""
-    found: list[Path] = []
-    for run in _finished_runs(home, character):
-        recover_folder(run / "adapter" / which)
-        found.append(run / "adapter" / which)
-    found.append(_shipped_adapters(character) / which)
-    return [folder for folder in found if folder.is_dir()]
+    """Folders that hold an adapter of `character`, the one to use first; `which` is `best`, `last` or `epoch-N`.
+
+    The promoted run comes first. Where its `best` is asked for, that is the adapter that was promoted.
+    """
+    places, own = _places(home, character), promoted_adapter(home, character)
+    found = [place / which for _, place in places]
+    if own is not None:
+        first = own.which if which == "best" else which
+        found = [*(place / first for run, place in places if run == own.run), *found]
+    return [folder for folder in dict.fromkeys(found) if _is_there(folder)]
 
 
 def adapter_choices(home: Home, character: str) -> list[AdapterChoice]:
     """Every adapter of `character`: the newest run first; in each the best, the last, then by epoch."""
-    places = [(run.name, run / "adapter") for run in _finished_runs(home, character)]
     found = []
-    for name, place in [*places, (_SHIPPED, _shipped_adapters(character))]:
+    for name, place in _places(home, character):
         for old in place.glob(".*.old"):
             recover_folder(place / old.name[1 : -len(".old")])
         kept = [(match, folder) for folder in place.glob("*") if (match := _KEPT.fullmatch(folder.name))]
         for _, folder in sorted(kept, key=lambda pair: (float(pair[0][1] or 0), pair[1].name)):
             if folder.is_dir():
-                passport = _passport(folder)
-                step, loss = (passport.step, passport.heldout_loss) if passport is not None else (None, None)
-                found.append(AdapterChoice(name, folder.name, folder, step, loss))
+                found.append(_choice(name, folder))
     return found
+
+
+def answering_adapter(home: Home, character: str) -> AdapterChoice | None:
+    """The adapter that answers by itself; `None` where the character has none."""
+    folders = adapter_folders(home, character)
+    if not folders:
+        return None
+    ships = folders[0].parent == _shipped_adapters(character)
+    return _choice(_SHIPPED if ships else folders[0].parents[1].name, folders[0])
+
+
+def promoted_adapter(home: Home, character: str) -> Promoted | None:
+    """What was promoted, if it can be read and is still there; else the character does without."""
+    try:
+        own = read_promoted(home, character)
+    except AdapterError:
+        return None  # lists of all characters must not end at the file of one; `promotion_trouble` tells of it
+    if own is None:
+        return None
+    there = any(_is_there(place / own.which) for run, place in _places(home, character) if run == own.run)
+    return own if there else None
+
+
+def read_promoted(home: Home, character: str) -> Promoted | None:
+    """What was promoted, gone or not; `None` where nothing was. Raises AdapterError where the file is damaged."""
+    path = promoted_file(home, character)
+    try:
+        value = json.loads(path.read_bytes())
+        own = Promoted(**value)
+        if not isinstance(own.run, str) or not _KEPT.fullmatch(own.which):
+            raise ValueError(f"seen: {value}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise AdapterError(
+            f"{shown(path)} is damaged ({one_line(str(error))}), so that nobody can tell which adapter was promoted; "
+            f"promote it again with 'roleplay runs promote {character} RUN', or none with --none"
+        ) from error
+    return own
+
+
+def promoted_file(home: Home, character: str) -> Path:
+    """Where the promoted adapter is noted; no run can have that name."""
+    return home.runs / character / ".promoted.json"
+
+
+def _places(home: Home, character: str) -> list[tuple[str, Path]]:
+    """Names of finished runs, the newest first, then `shipped`, with the folders their adapters lie in."""
+    runs = [(run.name, run / "adapter") for run in _finished_runs(home, character)]
+    return [*runs, (_SHIPPED, _shipped_adapters(character))]
+
+
+def _is_there(folder: Path) -> bool:
+    recover_folder(folder)
+    return folder.is_dir()
+
+
+def _choice(run: str, folder: Path) -> AdapterChoice:
+    passport = _passport(folder)
+    step, loss = (passport.step, passport.heldout_loss) if passport is not None else (None, None)
+    return AdapterChoice(run, folder.name, folder, step, loss)
 
 
 def _finished_runs(home: Home, character: str) -> list[Path]:
     """Folders of finished runs, the newest first."""
     runs = home.runs / character
-    finished = [run for run in runs.iterdir() if (run / "summary.json").is_file()] if runs.is_dir() else []
-    return sorted(finished, key=lambda run: (run / "summary.json").stat().st_mtime, reverse=True)
+    ended: dict[Path, float] = {}
+    for run in runs.iterdir() if runs.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # not finished, or just being removed
+            ended[run] = (run / "summary.json").stat().st_mtime
+    return sorted(ended, key=lambda run: ended[run], reverse=True)
 
 
 def _shipped_adapters(character: str) -> Path:

@@ -40,6 +40,7 @@ def test_list_has_every_run_with_its_state(whole: Path, half: Path, trained: Tra
         "epochs": 100,
         "steps": 10,
         "best_heldout_loss": 2.5,
+        "promoted": None,
     }
     summary = trained.outcome.json
     assert (rows["whole"]["state"], rows["whole"]["steps"]) == ("finished", summary["steps"])
