@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from roleplay.cli.output import emit, emit_json, emit_painted, say
+from roleplay.cli.which_model import check_which_model
 from roleplay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,14 +58,7 @@ def chat(
     ),
 ) -> None:
     """Open the chat screen, or answer each --say in every lane asked for."""
-    if adapter not in ("best", "last") and not adapter.removeprefix("epoch-").replace(".", "", 1).isdecimal():
-        raise UsageError(f"there is no adapter '{adapter}'; choose best, last, or a kept epoch such as epoch-20")
-    if quant not in (None, "none", "int8", "nf4"):
-        raise UsageError(f"--quant {quant}: choose none, int8 or nf4")
-    if dtype not in (None, "float32", "bfloat16"):
-        raise UsageError(f"--dtype {dtype}: choose float32 or bfloat16")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {device}: choose auto, cpu or cuda")
+    check_which_model("--adapter", adapter, quant, device, dtype)
     import secrets
 
     from roleplay.chat.manner import Manner

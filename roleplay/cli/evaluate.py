@@ -8,6 +8,7 @@ import typer
 
 from roleplay.cli.output import emit_json, emit_painted, say
 from roleplay.cli.steps import Steps
+from roleplay.cli.which_model import check_which_model
 from roleplay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def evaluate(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Measure an adapter against its base in four lanes: likelihood, overlap, style, manner, identity, retention."""
+    check_which_model("--checkpoint", checkpoint, quant, device, dtype)
     if prompts is None and (samples is not None or lanes is not None):
         raise UsageError("--samples and --lanes go with --prompts FILE")
     if prompts is not None and (checkpoints or quick):

@@ -58,8 +58,8 @@ def prompts_of(corpus: Corpus, scope: Scope) -> list[Prompt]:
     return [
         *_some(heldout, scope.heldout),
         *_some(trained, scope.trained),
-        *(_probe(probe, "identity", card) for probe in card.probes.identity),
-        *(_probe(probe, "out_of_world", card) for probe in card.probes.out_of_world),
+        *_some([_probe(probe, "identity", card) for probe in card.probes.identity], scope.probes),
+        *_some([_probe(probe, "out_of_world", card) for probe in card.probes.out_of_world], scope.probes),
         *general_prompts(scope.general),
     ]
 

@@ -99,7 +99,7 @@ class Report:
     findings: tuple[Finding, ...]
     """The worst first."""
     seconds: float
-    """How long it took, interruptions left out."""
+    """How long it took, since it was last interrupted."""
     versions: dict[str, str]
     """Of Python and the libraries that compute figures."""
 

@@ -15,6 +15,8 @@ class Scope:
     """Trained prompts that are answered."""
     trained_dialogues: int = 200
     """Trained sequences whose likelihood is measured."""
+    probes: int | None = None
+    """Questions of the card of each kind; `None` asks all."""
     general: int | None = None
     """General questions of each language; `None` asks all."""
     max_new_tokens: int = 128

@@ -202,7 +202,7 @@ def test_the_adapter_of_another_base_is_set_aside_with_a_notice(tuned_pell: Path
         (["--prefix", "whoo=on"], "there is no prefix 'whoo' on this card; did you mean 'who'?"),
         (["--prefix", "who"], "--prefix who: write ID=on or ID=off"),
         (["--prefix", "who=maybe"], "--prefix who=maybe: write ID=on or ID=off"),
-        (["--adapter", "bast"], "there is no adapter 'bast'; choose best, last, or a kept epoch"),
+        (["--adapter", "bast"], "--adapter bast: choose best, last, or a kept epoch"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_remedy(pell: Path, flags: list[str], told: str) -> None:

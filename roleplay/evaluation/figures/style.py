@@ -39,8 +39,8 @@ def style_measures(heard: Heard) -> tuple[list[Measure], list[Finding]]:
                 _probabilities(heard, judge, language),
                 references={"floor": style.floor, "ceiling": style.ceiling},
                 note="Mean probability that a judge of character n-grams gives, trained on real lines alone. The floor "
-                "is what other speakers' lines get, the ceiling what the character's own held-out lines get; of two such "
-                f"lines it knows the character's in {style.auc:.0%} of pairs (AUC).",
+                "is what other speakers' lines get, the ceiling what the character's own held-out lines get; of two "
+                f"such lines it knows the character's in {style.auc:.0%} of pairs (AUC).",
             )
         )
     return measures, findings
