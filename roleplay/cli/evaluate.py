@@ -1,6 +1,7 @@
 """`roleplay evaluate`: what an adapter learned, what the prefix does, what was forgotten."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import typer
 from roleplay.cli.output import emit_json, emit_painted, say
 from roleplay.cli.steps import Steps
 from roleplay.cli.which_model import check_which_model
-from roleplay.errors import UsageError
+from roleplay.errors import AdapterError, UsageError
 
 if TYPE_CHECKING:
     from roleplay.cards.load import CardFile
     from roleplay.chat.open import Opened
+    from roleplay.evaluation.asked_file import Asked
     from roleplay.evaluation.scope import Scope
 
 
@@ -63,13 +65,17 @@ def evaluate(
 
     from roleplay.cards.find import open_card
     from roleplay.chat.open import open_character
+    from roleplay.evaluation.asked_file import read_prompts
     from roleplay.evaluation.scope import FULL, QUICK
+    from roleplay.models.find import adapter_choices
     from roleplay.paths import find_home
+    from roleplay.text import did_you_mean
 
     typed: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "batch": batch}
     typed = {key: value for key, value in typed.items() if value is not None}
     scope = replace(QUICK if quick or checkpoints else FULL, **typed)
     card_file = open_card(name, find_home())
+    asked = None if prompts is None else read_prompts(prompts)
     with Steps() as steps:
         opened = open_character(
             card_file,
@@ -83,9 +89,12 @@ def evaluate(
             dtype=dtype,
             tell=lambda stage: steps.tell(stage, 0, 1),
         )
-        if prompts is not None:
+        if opened.folder is None and checkpoint != "best":
+            kept = [choice.which for choice in adapter_choices(opened.home, opened.voice.card.name)]
+            raise AdapterError(f"{name} kept no checkpoint '{checkpoint}'; {did_you_mean(checkpoint, kept)}")
+        if asked is not None:
             typed.pop("batch", None)
-            _sample(steps, opened, prompts, samples or 4, lanes, typed, scope.batch, as_json)
+            _sample(steps, opened, asked, samples or 4, lanes, typed, scope.batch, as_json)
         elif checkpoints:
             _choose(steps, card_file, opened, scope, max_forgetting, max_copied, as_json)
         else:
@@ -144,7 +153,7 @@ def _choose(
 def _sample(
     steps: Steps,
     opened: "Opened",
-    path: Path,
+    asked: "Sequence[Asked]",
     samples: int,
     lanes: str | None,
     typed: dict[str, Any],
@@ -155,13 +164,12 @@ def _sample(
     from dataclasses import asdict
 
     from roleplay.chat.sampled import card_sampling
-    from roleplay.evaluation.asked_file import read_prompts
     from roleplay.evaluation.sampled import answers_table, sample_answers
     from roleplay.generation.lanes import LANES, parse_lanes
 
     wanted = parse_lanes(lanes) if lanes else [one for one in LANES.values() if opened.engine.tuned or not one.adapter]
     sampling = card_sampling(opened.voice.card, typed)
-    found = sample_answers(opened, read_prompts(path), wanted, sampling, samples, batch, steps.tell)
+    found = sample_answers(opened, asked, wanted, sampling, samples, batch, steps.tell)
     steps.stop()
     if as_json:
         emit_json([asdict(one) | {"mean": one.mean, "spread": one.spread} for one in found])

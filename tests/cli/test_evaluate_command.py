@@ -49,7 +49,7 @@ def test_json_is_the_report_and_a_second_call_reads_it_again(run: Path) -> None:
 
 def test_prompts_of_a_file_are_answered_in_every_lane_several_times(run: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.yaml"
-    prompts.write_text("- Hi.\n- {prompt: Bread?, reference: 'Yes, please.'}\n")
+    prompts.write_text("- Hi.\n- {prompt: 'Bread?', reference: 'Yes, please.'}\n")
 
     found = roleplay("evaluate", "pell", "--prompts", prompts, "--samples", "3", "--max-new-tokens", "6", "--json").json
     greedy = roleplay(
@@ -97,7 +97,7 @@ def test_the_samples_are_a_table_too(run: Path, tmp_path: Path) -> None:
     [
         (["nobody"], 1, "there is no character 'nobody'"),
         (["pell", "--run", "hole"], 1, "pell has no finished run 'hole'; did you mean 'whole'?"),
-        (["pell", "--checkpoint", "epoch-3"], 1, "epoch-3"),
+        (["pell", "--checkpoint", "epoch-3"], 1, "pell kept no checkpoint 'epoch-3'; known: best, last"),
         (["pell", "--samples", "3"], 2, "--samples and --lanes go with --prompts"),
         (["pell", "--prompts", "p.txt", "--quick"], 2, "--prompts asks its own questions"),
         (["pell", "--max-copied", "0.3"], 2, "--max-forgetting and --max-copied go with --checkpoints"),
@@ -114,7 +114,7 @@ def test_what_cannot_be_is_one_clear_error(run: Path, typed: list[str], status: 
 
 
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(run: Path, home: Home) -> None:
-    with spawn("evaluate", "pell", "--quick", "--max-new-tokens", "60", "--batch", "1") as process:
+    with spawn("evaluate", "pell", "--quick", "--max-new-tokens", "24", "--batch", "1") as process:
         assert process.stderr is not None
         while "replies" not in process.stderr.readline():
             pass
@@ -126,7 +126,7 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(run: Path, home: Home) -> N
     assert (process.returncode, err.splitlines()[-1]) == (130, "error: interrupted")
     found = notebooks[0].read_text()
 
-    outcome = roleplay("evaluate", "pell", "--quick", "--max-new-tokens", "60", "--batch", "1")
+    outcome = roleplay("evaluate", "pell", "--quick", "--max-new-tokens", "24", "--batch", "64")
 
     assert outcome.status == 0
     assert notebooks[0].read_text().startswith(found)
