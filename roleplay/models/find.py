@@ -13,7 +13,8 @@ from roleplay.paths import Home, recover_folder, shipped, shown
 from roleplay.text import one_line
 
 _KEPT = re.compile(r"best|last|epoch-(\d+(?:\.\d+)?)")
-_SHIPPED = "shipped"
+SHIPPED = "shipped"
+"""What stands for a run's name where the adapter came with the program; no run may have it."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,13 @@ def adapter_choices(home: Home, character: str) -> list[AdapterChoice]:
     """Every adapter of `character`: the newest run first; in each the best, the last, then by epoch."""
     found = []
     for name, place in _places(home, character):
-        for old in place.glob(".*.old"):
-            recover_folder(place / old.name[1 : -len(".old")])
-        kept = [(match, folder) for folder in place.glob("*") if (match := _KEPT.fullmatch(folder.name))]
-        for _, folder in sorted(kept, key=lambda pair: (float(pair[0][1] or 0), pair[1].name)):
-            if folder.is_dir():
-                found.append(_choice(name, folder))
+        with contextlib.suppress(FileNotFoundError):  # its run is just being removed
+            for old in place.glob(".*.old"):
+                recover_folder(place / old.name[1 : -len(".old")])
+            kept = [(match, folder) for folder in place.glob("*") if (match := _KEPT.fullmatch(folder.name))]
+            for _, folder in sorted(kept, key=lambda pair: (float(pair[0][1] or 0), pair[1].name)):
+                if folder.is_dir():
+                    found.append(_choice(name, folder))
     return found
 
 
@@ -84,7 +86,7 @@ def answering_adapter(home: Home, character: str) -> AdapterChoice | None:
     if not folders:
         return None
     ships = folders[0].parent == _shipped_adapters(character)
-    return _choice(_SHIPPED if ships else folders[0].parents[1].name, folders[0])
+    return _choice(SHIPPED if ships else folders[0].parents[1].name, folders[0])
 
 
 def promoted_adapter(home: Home, character: str) -> Promoted | None:
@@ -125,7 +127,7 @@ def promoted_file(home: Home, character: str) -> Path:
 def _places(home: Home, character: str) -> list[tuple[str, Path]]:
     """Names of finished runs, the newest first, then `shipped`, with the folders their adapters lie in."""
     runs = [(run.name, run / "adapter") for run in _finished_runs(home, character)]
-    return [*runs, (_SHIPPED, _shipped_adapters(character))]
+    return [*runs, (SHIPPED, _shipped_adapters(character))]
 
 
 def _is_there(folder: Path) -> bool:
@@ -139,11 +141,16 @@ def _choice(run: str, folder: Path) -> AdapterChoice:
     return AdapterChoice(run, folder.name, folder, step, loss)
 
 
+def run_folders(home: Home, character: str) -> list[Path]:
+    """What lies among the runs of a character, in no order; what is hidden is none, or is being removed."""
+    folder = home.runs / character
+    return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+
+
 def _finished_runs(home: Home, character: str) -> list[Path]:
     """Folders of finished runs, the newest first."""
-    runs = home.runs / character
     ended: dict[Path, float] = {}
-    for run in runs.iterdir() if runs.is_dir() else ():
+    for run in run_folders(home, character):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # not finished, or just being removed
             ended[run] = (run / "summary.json").stat().st_mtime
     return sorted(ended, key=lambda run: ended[run], reverse=True)

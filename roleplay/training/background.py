@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 
 from roleplay.errors import RunError
+from roleplay.models.find import run_folders
 from roleplay.paths import Home, shown, storing, write_file
-from roleplay.training.run import Run, find_run, new_run
+from roleplay.training.run import Run, changed, find_run, new_run
 
 _COMMAND = (sys.executable, "-m", "roleplay", "train")
 _TICK = 1.0
@@ -59,24 +60,29 @@ def is_alive(run: Run) -> bool:
 
 def newest_begun(home: Home, character: str) -> Run | None:
     """The run of `character` that was begun or gone on with last, one that came to nothing too; `None` without any."""
-    folder = home.runs / character
     begun: dict[Run, float] = {}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        marks = [mark.stat().st_mtime for name in ("run.json", "train.log") if (mark := path / name).is_file()]
+    for run in map(Run, run_folders(home, character)):
+        marks = [mark for mark in (run.changed, changed(run.log)) if mark is not None]
         if marks:
-            begun[Run(path)] = max(marks)
+            begun[run] = max(marks)
     return max(begun, key=lambda run: begun[run], default=None)
 
 
 def remove(home: Home, character: str, names: Sequence[str]) -> list[Run]:
     """Remove runs with their adapters and checkpoints; all of them, or, where a name is wrong, none.
 
-    Raises RunError where there is no such run, or a process trains in it.
+    Each is hidden first, so that whoever lists runs sees it whole or not at all; what an earlier removal left behind
+    when it was killed goes too. Raises RunError where there is no such run, or a process trains in it.
     """
     found = [find_run(home, character, name) for name in names]
+    for left in (home.runs / character).glob(".*.removed"):
+        shutil.rmtree(left, ignore_errors=True)
     for run in found:
         with run.locked(), storing(run.folder):
-            shutil.rmtree(run.folder)
+            hidden = run.folder.with_name(f".{run.name}.removed")
+            run.folder.rename(hidden)
+            with contextlib.suppress(FileNotFoundError):  # another removal took it for left behind
+                shutil.rmtree(hidden)
     return found
 
 

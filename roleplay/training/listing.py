@@ -40,7 +40,8 @@ def characters_with_runs(home: Home) -> list[str]:
 def listed_runs(home: Home, character: str | None) -> list[ListedRun]:
     """Runs of `character`, the newest first; without one, those of every character by name."""
     names = characters_with_runs(home) if character is None else [character]
-    return [_listed(home, name, run) for name in names for run in runs_of(home, name)]
+    found = [_listed(home, name, run) for name in names for run in runs_of(home, name)]
+    return [listed for listed in found if listed.run.changed is not None]  # the others were removed in the meantime
 
 
 def _listed(home: Home, name: str, run: Run) -> ListedRun:

@@ -26,18 +26,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from roleplay.errors import RunError, StorageError
+from roleplay.models.find import SHIPPED, run_folders
 from roleplay.models.passport import BaseIdentity
-from roleplay.paths import Home, shown, storing, write_file
+from roleplay.paths import Home, shown, write_file
 from roleplay.text import did_you_mean, one_line
+from roleplay.training.hold import holding, is_held
 from roleplay.training.processes import process
 from roleplay.training.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PATIENCE = 0.3
-"""Seconds: whoever asks for a run's state holds its lock for a moment."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +181,13 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`finished`, `training` while a process holds the folder, else `stopped`."""
-        if self.finished:
-            return "finished"
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                return "stopped"
-        except Timeout:
-            return "training"
+        """`finished`, `training` while a process holds the folder, else `stopped`; a run that is gone is `stopped`."""
+        return "finished" if self.finished else "training" if is_held(self.folder) else "stopped"
+
+    @property
+    def changed(self) -> float | None:
+        """When what decides it was written, seconds since the epoch; `None` where it is not there, or not any more."""
+        return changed(self.folder / "run.json")
 
     def row(self) -> dict[str, Any]:
         """The run in a list: whose it is, its state (`damaged` too), how far it came and its best held-out loss."""
@@ -214,43 +211,35 @@ class Run:
         if process() != 0:
             yield
             return
-        with storing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock", timeout=_PATIENCE)
+        with holding(self.folder):
             try:
-                lock.acquire()
-            except Timeout as error:
-                raise RunError(
-                    f"another process is training in {shown(self.folder)}; wait for it, stop it, or choose another "
-                    "name with --run"
-                ) from error
-        try:
-            write_file(self.pid, str(os.getpid()))
-            yield
-        finally:
-            self.pid.unlink(missing_ok=True)
-            lock.release()
+                write_file(self.pid, str(os.getpid()))
+                yield
+            finally:
+                self.pid.unlink(missing_ok=True)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Every whole line of a metrics file; a line cut off by a crash is skipped."""
     entries: list[dict[str, Any]] = []
-    if path.is_file():
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for line in path.read_text(encoding="utf-8").splitlines():
-            try:
+            with contextlib.suppress(ValueError):
                 entries.append(json.loads(line))
-            except ValueError:
-                continue
     return entries
+
+
+def changed(path: Path) -> float | None:
+    """When a file was written last, seconds since the epoch; `None` where it is not there."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return path.stat().st_mtime
+    return None
 
 
 def runs_of(home: Home, character: str) -> list[Run]:
     """Runs of a character, the newest first."""
-    folder = home.runs / character
-    if not folder.is_dir():
-        return []
-    found = [Run(path) for path in folder.iterdir() if (path / "run.json").is_file()]
-    return sorted(found, key=lambda run: (run.folder / "run.json").stat().st_mtime, reverse=True)
+    begun = {run: at for path in run_folders(home, character) if (at := (run := Run(path)).changed) is not None}
+    return sorted(begun, key=lambda run: begun[run], reverse=True)
 
 
 def find_run(home: Home, character: str, name: str | None) -> Run:
@@ -271,6 +260,8 @@ def new_run(home: Home, character: str, name: str | None, preset: str) -> Run:
     if name is not None:
         if not _NAME.fullmatch(name):
             raise RunError(f"'{one_line(name)}' is no name for a run; use at most 64 letters, digits, '.', '-' and '_'")
+        if name == SHIPPED:
+            raise RunError(f"'{name}' names the adapter that came with the program; choose another name for the run")
         if (folder / name / "run.json").exists():
             raise RunError(
                 f"the run {shown(folder / name)} exists; go on with --resume --run {name}, or choose another name"
