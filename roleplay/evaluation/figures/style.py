@@ -1,5 +1,6 @@
 """Whether replies sound like the character, to a judge that knows real lines only."""
 
+import math
 from collections.abc import Mapping
 
 from roleplay.errors import EvaluationError
@@ -7,7 +8,7 @@ from roleplay.evaluation.heard import Heard
 from roleplay.evaluation.report import Finding, Measure
 from roleplay.measures.interval import Interval, mean
 from roleplay.measures.language import Language, language_of
-from roleplay.measures.style import Judge, judge_style
+from roleplay.measures.style import Judge, Style, judge_style
 
 
 def style_measures(heard: Heard) -> tuple[list[Measure], list[Finding]]:
@@ -57,5 +58,5 @@ def _probabilities(heard: Heard, judge: Judge, language: Language) -> dict[str, 
 def placed(measure: Measure) -> Mapping[str, float]:
     """Where each lane stands between floor, 0, and ceiling, 1."""
     references = measure.references or {}
-    floor, ceiling = references["floor"], references["ceiling"]
-    return {name: (value.value - floor) / (ceiling - floor) for name, value in measure.lanes.items()}
+    style = Style(references["floor"], references["ceiling"], auc=math.nan)  # a measure keeps the two alone
+    return {name: style.place(value.value) for name, value in measure.lanes.items()}
