@@ -36,7 +36,9 @@ def chat(
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
     run: str = typer.Option(None, "--run", help="Use the adapter of this run."),
-    adapter: str = typer.Option("best", "--adapter", help="best, last, or a kept epoch-N."),
+    adapter: str = typer.Option(
+        "best", "--adapter", help="best (the promoted one, where one was promoted), last, or a kept epoch-N."
+    ),
     quant: str = typer.Option(None, "--quant", help="Keep the base in none, int8 or nf4; as trained if left out."),
     device: str = typer.Option("auto", "--device", help="auto, cpu or cuda."),
     dtype: str = typer.Option(None, "--dtype", help="float32 or bfloat16; float32 on a CPU if left out."),
