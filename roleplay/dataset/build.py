@@ -52,9 +52,11 @@ def card_prefixes(card: Card, renderer: Renderer) -> tuple[Prefix, ...]:
 
 
 def dropped_out(prefixes: Sequence[Prefix], dropout: float | None) -> tuple[Prefix, ...]:
-    """`prefixes` trained so that a share `dropout` of the samples does without each; `None` is as the card says.
+    """`prefixes` trained so that a share `dropout` of the samples does without them; `None` is as the card says.
 
     Those that are off in a new chat are then never trained: 0 is always the prompt of a new chat, 1 always none.
+    Drawn together, anything between is either: drawn apart, of three prefixes an eighth of the samples would have all
+    and an eighth none, and the rest a mixture that nobody asked for.
     """
     if dropout is None:
         return tuple(prefixes)
@@ -96,7 +98,7 @@ def build_corpus(
             f"{shown(card_file.path)}: no sample is left to train "
             f"({lost} answers dropped at a limit of {limit} tokens); shorten the prefixes or raise --max-length"
         )
-    return Corpus(voice, corpora, limit, seed, max_samples, file)
+    return Corpus(voice, corpora, limit, seed, max_samples, file, prefix_dropout is not None)
 
 
 def _read_corpora(card_file: CardFile) -> list[_Read]:

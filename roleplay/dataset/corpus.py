@@ -91,6 +91,8 @@ class Corpus:
     """Most rows of an epoch; `None` takes all."""
     cache: CacheFile | None = None
     """Where rows that passed the gate are kept; `None` keeps none."""
+    together: bool = False
+    """Whether a row has all of the prefixes that are equally likely, or none of them."""
     _samples: dict[Row, Sample] = field(default_factory=dict, repr=False)
 
     def epoch(self, number: int) -> list[Row]:
@@ -112,7 +114,8 @@ class Corpus:
             score = functools.partial(_pick_score, self.seed, number)
             for copy, unit in passes(corpus.train, corpus.weight, score):
                 parts = (self.seed, number, copy, unit.identity)
-                active = () if unit.kind == "general" else drawn_prefixes(self.voice.prefixes, parts)
+                prefixes = () if unit.kind == "general" else self.voice.prefixes
+                active = drawn_prefixes(prefixes, parts, together=self.together)
                 rows.append((draw(*parts, "order"), at, Row(unit, active)))
         rows.sort(key=lambda found: (found[0], found[2].unit.identity))
         return [(at, row) for _, at, row in rows[: self.max_samples]]

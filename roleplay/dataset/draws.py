@@ -49,6 +49,9 @@ def rest_of(weight: float, units: int) -> int:
     return round((weight - whole) * units) or int(whole == 0)
 
 
-def drawn_prefixes(prefixes: Sequence[Prefix], parts: Collection[object]) -> tuple[str, ...]:
-    """Ids of the prefixes that a sample named by `parts` carries, each with its own probability."""
-    return tuple(p.id for p in prefixes if draw(*parts, "prefix", p.id) < p.train_probability)
+def drawn_prefixes(prefixes: Sequence[Prefix], parts: Collection[object], *, together: bool = False) -> tuple[str, ...]:
+    """Ids of the prefixes that a sample named by `parts` carries, each with its own probability.
+
+    With `together` one draw is for all of them: those of equal probability come and go as one.
+    """
+    return tuple(p.id for p in prefixes if draw(*parts, "prefix", "" if together else p.id) < p.train_probability)

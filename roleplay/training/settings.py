@@ -96,7 +96,8 @@ class Settings(BaseModel):
     keep_epochs: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Epochs after which what was learned is kept as `epoch-N`, beside best and last."""
     prefix_dropout: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of samples trained without each prefix that a new chat has on; `None` leaves it to the card."""
+    """Share of samples trained without any prefix; the others have all that a new chat has on; `None` leaves it to the
+    card."""
     samples: Annotated[int, Field(ge=0, le=64)] | None = None
     """Held-out prompts answered after each epoch, for a person to read; `None` is 3, as often as that costs little."""
     seed: int = 0

@@ -46,11 +46,24 @@ def test_nothing_or_everything_is_dropped(
     assert set(drawn(dropping(dropout))) == {active}
 
 
-def test_each_prefix_of_a_new_chat_is_dropped_in_its_share(dropping: Callable[[float | None], Corpus]) -> None:
-    rows = drawn(dropping(0.3))
-    seen = Counter(name for active in rows for name in active)
-    assert seen.keys() == set(ON)
-    assert [seen[name] / len(rows) for name in ON] == pytest.approx([0.7] * 3, abs=0.06)
+def test_a_share_of_the_samples_has_the_prompt_of_a_new_chat_and_the_rest_has_none(
+    dropping: Callable[[float | None], Corpus],
+) -> None:
+    seen = Counter(drawn(dropping(0.3)))
+    assert seen.keys() == {ON, ()}
+    assert seen[()] / seen.total() == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_dialogue_is_met_with_the_prefixes_in_one_epoch_and_without_in_another(
+    dropping: Callable[[float | None], Corpus],
+) -> None:
+    corpus = dropping(0.5)
+    met = {(row.unit.identity, row.active) for number in range(12) for row in corpus.epoch(number)}
+    assert len(met) == 2 * len(corpus.epoch(0))
+
+
+def test_what_the_card_says_is_drawn_for_each_prefix_apart(dropping: Callable[[float | None], Corpus]) -> None:
+    assert set(drawn(dropping(None))) == {("who",), ("who", "manner"), ("who", "mood"), ("who", "manner", "mood")}
 
 
 def test_an_opening_that_may_lose_its_prefixes_is_not_trained_where_it_needs_them(
