@@ -22,6 +22,7 @@ from roleplay.models.adapter import check_adapter, load_adapter
 from roleplay.models.base import Base, choose_device, load_base
 from roleplay.models.find import adapter_choices, adapter_folders, base_of_adapter, quant_of_adapter
 from roleplay.models.passport import Passport, read_passport
+from roleplay.models.promoted import promotion_trouble
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
 from roleplay.text import did_you_mean
@@ -150,12 +151,22 @@ def open_character(
     precision = None if dtype is None else {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     loaded = load_base(spec, dtype=precision, device=choose_device(device), quant=kept)
     folder, notice = _fitting(folders, loaded, name, strict=run is not None)
+    trouble = promotion_trouble(home, name) if run is None else ""
     tell("attaching the adapter" if folder is not None else "reading the chat template")
-    tuned = load_adapter(loaded, folder) if folder is not None else None
-    renderer = make_renderer(loaded.tokenizer)
+    opened = open_on(card_file, home, loaded, folder, compile=compile)
+    return replace(opened, notice=". ".join(filter(None, (trouble, notice))))
+
+
+def open_on(card_file: CardFile, home: Home, base: Base, folder: Path | None, *, compile: bool = False) -> Opened:
+    """The character on a `base` in memory, with the adapter in `folder`; `None` lets the base answer alone.
+
+    Raises TemplateError or AdapterError.
+    """
+    renderer = make_renderer(base.tokenizer)
     voice = Voice(card_file.card, card_prefixes(card_file.card, renderer), renderer)
-    engine = Engine(loaded, tuned, [renderer.traits.end_of_turn_id], compile=compile)
-    return Opened(voice, engine, read_passport(folder) if folder is not None else None, notice, home, folder)
+    tuned = load_adapter(base, folder) if folder is not None else None
+    engine = Engine(base, tuned, [renderer.traits.end_of_turn_id], compile=compile)
+    return Opened(voice, engine, read_passport(folder) if folder is not None else None, "", home, folder)
 
 
 def _fitting(folders: list[Path], base: Base, name: str, *, strict: bool) -> tuple[Path | None, str]:
