@@ -6,7 +6,7 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, chats, data, demo, evaluate, locate, runs, train
+from roleplay.cli import cards, chat, chats, data, demo, evaluate, locate, runs, study, sweep, train
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -25,6 +25,8 @@ app.add_typer(runs.app, name="runs")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("sweep")(sweep.sweep)
+app.command("study")(study.study)
 app.command("demo")(demo.demo)
 app.command("locate")(locate.locate)
 

@@ -1,4 +1,4 @@
-"""Training progress on stderr: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of trainings, and of what is measured between them, on stderr: a bar in a terminal, lines elsewhere."""
 
 import sys
 from types import TracebackType
@@ -23,6 +23,8 @@ class Bar:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._told = -1
+        self._step = ""
+        self._label = ""
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and speaks():
@@ -44,11 +46,20 @@ class Bar:
         if self._bar is not None:
             self._bar.stop()
 
+    def say(self, text: str) -> None:
+        """Talk of a sweep; what begins a run, `run 2 of 8: sweep-rank16-<hash>`, stands before its bar too."""
+        if text.startswith("run "):
+            label = text.rpartition("-")[0]
+            self._label, self._told, self._step = f"{label}  ", -1, ""
+            if self._bar is not None and self._task is not None:
+                self._bar.reset(self._task, total=None, losses=label)
+        say(text)
+
     def report(self, progress: "Progress") -> None:
         """Draw where the run is."""
         losses = _losses(progress)
         if self._bar is not None and self._task is not None:
-            told = f"epoch {progress.epoch:.1f}  {losses}{_speed(progress)}"
+            told = f"{self._label}epoch {progress.epoch:.1f}  {losses}{_speed(progress)}"
             self._bar.update(self._task, completed=progress.step, total=progress.steps, losses=told)
             return
         share = progress.step * _LINES // max(1, progress.steps)
@@ -56,6 +67,16 @@ class Bar:
             self._told = share
             left = "" if progress.remaining is None else f"  {progress.remaining:.0f} s left"
             say(f"step {progress.step}/{progress.steps}  epoch {progress.epoch:.1f}  {losses}{_speed(progress)}{left}")
+
+    def tell(self, step: str, done: int, total: int) -> None:
+        """Draw what else is done with the run, and how much of it."""
+        if self._bar is not None and self._task is not None:
+            if step != self._step:
+                self._bar.reset(self._task)
+            self._bar.update(self._task, completed=done, total=total, losses=self._label + step)
+        elif step != self._step:
+            say(step)
+        self._step = step
 
 
 def _losses(progress: "Progress") -> str:

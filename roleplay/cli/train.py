@@ -84,6 +84,9 @@ def train(
     keep_epochs: str = typer.Option(
         None, "--keep-epochs", parser=_numbers, metavar="N,…", help="Epochs whose adapters are kept, such as 5,20."
     ),
+    prefix_dropout: float = typer.Option(
+        None, "--prefix-dropout", help="Share of samples without any prefix: 0 none of them, 1 all."
+    ),
     samples: int = typer.Option(None, "--samples", help="Held-out prompts answered after each epoch; 0 for none."),
     batching: str = typer.Option(None, "--batching", help="tree or padded."),
     max_tokens_per_pass: int = typer.Option(None, "--max-tokens-per-pass", help="Split steps with more tokens."),
@@ -134,6 +137,21 @@ def train(
     if not summary["finished"]:
         say(f"stopped at step {summary['step']}; 'roleplay train {name} --resume' goes on from there")
         raise typer.Exit(130)
+    if "adapter" in summary:
+        _tell_promoted(planned)
+
+
+def _tell_promoted(plan: "Plan") -> None:
+    """That another run still answers, where one was promoted."""
+    from roleplay.models.find import promoted_adapter
+
+    character, new = plan.run.folder.parent.name, plan.run.name
+    own = promoted_adapter(plan.home, character)
+    if own is not None and own.run != new:
+        say(
+            f"{own.label} is promoted and still answers for {character}; 'roleplay runs promote {character} {new}' "
+            "lets this run answer"
+        )
 
 
 def run_plan(plan: "Plan", start: "Start", *, resume: bool) -> dict[str, Any]:

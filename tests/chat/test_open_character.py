@@ -18,6 +18,7 @@ from roleplay.errors import AdapterError, BaseModelError, TemplateError
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
+from roleplay.models.promoted import promote
 from roleplay.paths import Home
 from tests.tiny import save_tiny_adapter, save_tiny_base
 
@@ -254,3 +255,18 @@ def test_four_lanes_take_one_load_of_the_weights_and_one_generate_call(
     assert len(done) == 4
     assert calls == ["from_pretrained", "generate"]
     assert opened.engine.tuned.get_base_model() is opened.engine.base.model, "the persona wears the base's own weights"
+
+
+def test_a_promoted_adapter_that_is_gone_is_told_before_the_rest(card: CardFile, home: Home, folder: Path) -> None:
+    run = make_run(home, "mine", folder)
+    promote(home, "mimi", "mine")
+    shutil.rmtree(run)
+
+    gone = "mine@best was promoted for mimi and is gone, so that "
+    assert open_character(card, home, base=str(folder)).notice.startswith(
+        f"{gone}the base answers alone; promote another with 'roleplay runs promote mimi RUN', or none with --none. "
+        "mimi has no adapter yet"
+    )
+    make_run(home, "other", folder)
+    assert open_character(card, home).notice.startswith(f"{gone}other@best answers; ")
+    assert open_character(card, home, run="other").notice == "", "whoever names a run has chosen"
