@@ -12,6 +12,7 @@ from roleplay.chat.inspection import WeighedToken
 from roleplay.errors import FileFaults, RoleplayError
 from roleplay.measures.copied import copied_runs
 from roleplay.measures.language import language_of
+from roleplay.measures.manner import SHORTEST
 from roleplay.paths import Home
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Origin = Literal["memorised", "learned", "base"]
 LEARNED = 1.0
 """Nats by which a token has to be likelier with the adapter to count as learned: 2.7 times."""
-_SHORTEST = {"zh": 8, "en": 24, "other": 16}
-"""Characters from which on a run counts as copied; what is shorter anybody might say."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def read_sources(card_file: "CardFile") -> Sources:
 
 def see(text: str, tokens: Sequence[WeighedToken], sources: Sequence[Source], problems: Sequence[str] = ()) -> Seen:
     """A reply with what is known of it; without `tokens` it is cut where copied runs begin and end."""
-    found = copied_runs(text, [source.text for source in sources], _SHORTEST[language_of(text)])
+    found = copied_runs(text, [source.text for source in sources], SHORTEST[language_of(text)])
     runs = tuple(Run(start, end, sources[source].place) for start, end, source in found)
     pieces = _whole(tokens) if "".join(token.text for token in tokens) == text else _unweighed(text, runs)
     copied = [False] * len(text)

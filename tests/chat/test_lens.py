@@ -8,6 +8,8 @@ import pytest
 from roleplay.cards.load import load_card
 from roleplay.chat.inspection import WeighedToken
 from roleplay.chat.lens import Lens, Source, read_sources, see
+from roleplay.measures.language import Language
+from roleplay.measures.manner import SHORTEST
 from roleplay.paths import Home
 
 CARD = """\
@@ -28,12 +30,20 @@ def weigh(*tokens: tuple[str, float, float]) -> list[WeighedToken]:
 
 
 def test_copied_learned_and_own_words_are_told_apart() -> None:
-    tokens = weigh(("灯塔的灯", -0.1, -8), ("一直亮着", -0.2, -9), ("，", -1, -1.5), ("笨蛋", -1, -4))
-    seen = see("灯塔的灯一直亮着，笨蛋", tokens, [Source("book:1", "他看见灯塔的灯一直亮着。")])
+    tokens = weigh(("灯塔的灯", -0.1, -8), ("整夜一直亮着", -0.2, -9), ("，", -1, -1.5), ("笨蛋", -1, -4))
+    seen = see("灯塔的灯整夜一直亮着，笨蛋", tokens, [Source("book:1", "他看见灯塔的灯整夜一直亮着。")])
     assert [token.origin for token in seen.tokens] == ["memorised", "memorised", "base", "learned"]
-    assert [(run.start, run.end, run.place) for run in seen.runs] == [(0, 8, "book:1")]
-    assert seen.share("memorised") == pytest.approx(8 / 11)
+    assert [(run.start, run.end, run.place) for run in seen.runs] == [(0, 10, "book:1")]
+    assert seen.share("memorised") == pytest.approx(10 / 13)
     assert seen.gain == pytest.approx((7.9 + 8.8 + 0.5 + 3) / 4)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_run_is_copied_from_the_length_on_at_which_replies_are_measured(language: Language) -> None:
+    letters = "天地玄黄宇宙洪荒日月盈昃辰宿列张" if language == "zh" else "the quick brown fox jumps over it"
+    whole = letters[: SHORTEST[language]]
+    runs = [see(text, (), [Source("book:1", whole)]).runs for text in (whole, whole[:-1])]
+    assert [[(run.start, run.end) for run in found] for found in runs] == [[(0, len(whole))], []]
 
 
 def test_tokens_that_make_up_one_character_are_one() -> None:
