@@ -25,7 +25,7 @@ from tui.messages import Chosen, Commanded, FoundChosen, KeysRead, Opened, Openi
 from tui.panels import PANEL_BINDINGS
 from tui.plain import tell
 from tui.prompt import Prompt
-from tui.workshop_messages import RunChosen
+from tui.workshop_messages import EvaluationsAsked, RunChosen
 
 if TYPE_CHECKING:
     from roleplay.chat.commands import Command
@@ -45,6 +45,7 @@ class ChatApp(App[RoleplayError]):
         *PANEL_BINDINGS,
         Binding("f8", "training", "Training", id="app.training", tooltip="Train the character at hand", priority=True),
         Binding("f9", "runs", "Runs", id="app.runs", tooltip="Compare and remove its trainings", priority=True),
+        Binding("f12", "evaluations", "Evaluations", id="app.evaluations", tooltip="What it learned", priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; all is kept, unless --no-save", priority=True),
     ]
 
@@ -140,6 +141,20 @@ class ChatApp(App[RoleplayError]):
         if not isinstance(self.screen, RunsScreen | ModalScreen):
             self._show_workshop(RunsScreen(self.lobby.home, self._at_hand()))
 
+    def action_evaluations(self) -> None:
+        """Show the evaluations of the character at hand, or all."""
+        self._show_evaluations(self._at_hand(), None)
+
+    @on(EvaluationsAsked)
+    def _evaluate_run(self, message: EvaluationsAsked) -> None:
+        self._show_evaluations(message.run.folder.parent.name, message.run.name)
+
+    def _show_evaluations(self, name: str | None, run: str | None) -> None:
+        from tui.evaluation_screen import EvaluationScreen
+
+        if not isinstance(self.screen, EvaluationScreen | ModalScreen):
+            self._show_workshop(EvaluationScreen(self.lobby.home, name, run))
+
     @on(RunChosen)
     def _watch_run(self, message: RunChosen) -> None:
         self._show_training(message.run.folder.parent.name, message.run)
@@ -151,11 +166,12 @@ class ChatApp(App[RoleplayError]):
             self._show_workshop(TrainingScreen(self.lobby.home, name, run))
 
     def _show_workshop(self, screen: Screen[None]) -> None:
-        """Training and runs take each other's place, so that Escape leads back to where the first was opened."""
+        """These three take each other's place, so that Escape leads back to where the first was opened."""
+        from tui.evaluation_screen import EvaluationScreen
         from tui.runs_screen import RunsScreen
         from tui.training_screen import TrainingScreen
 
-        if isinstance(self.screen, TrainingScreen | RunsScreen):
+        if isinstance(self.screen, TrainingScreen | RunsScreen | EvaluationScreen):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)

@@ -55,6 +55,7 @@ class CharactersScreen(Screen[None]):
         Binding("s", "measure", "Statistics", id="characters.statistics", tooltip="Measure what its corpora are worth"),
         Binding("t", "app.training", "Train", id="characters.train", tooltip="Train the marked character"),
         Binding("r", "app.runs", "Runs", id="characters.runs", tooltip="Its trainings"),
+        Binding("e", "app.evaluations", "Evaluations", id="characters.evaluations", tooltip="What its adapter learned"),
     ]
 
     def __init__(self, read: "Callable[[], list[Entry]]", home: "Home") -> None:

@@ -19,7 +19,7 @@ from tui.confirm_screen import ConfirmScreen
 from tui.curves import CurvePicture, Line
 from tui.messages import Refused
 from tui.plain import plain, tell
-from tui.workshop_messages import AnswersNow, RunChosen, RunsRead
+from tui.workshop_messages import AnswersNow, EvaluationsAsked, RunChosen, RunsRead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,7 @@ class RunsScreen(Screen[None]):
             id="runs.promote",
             tooltip="Its best adapter answers in chat; again takes it back",
         ),
+        Binding("e", "evaluate", "Evaluate", id="runs.evaluate", tooltip="What its adapter learned, in figures"),
         Binding("delete", "remove", "Remove", id="runs.remove", tooltip="Remove the marked runs; it asks twice"),
     ]
 
@@ -138,6 +139,12 @@ class RunsScreen(Screen[None]):
         here = self._here()
         if here is not None:
             self.post_message(RunChosen(here.run))
+
+    def action_evaluate(self) -> None:
+        """Look at the evaluations of the character, and evaluate the run at the cursor next."""
+        here = self._here()
+        if here is not None:
+            self.post_message(EvaluationsAsked(here.run))
 
     def action_promote(self) -> None:
         """Let the best adapter of the run at the cursor answer in chat; if one of it is promoted, take that back."""

@@ -13,6 +13,7 @@ from tui.workshop_messages import (
     CardRead,
     CharacterAdded,
     CorpusCounted,
+    EvaluationsRead,
     LookedAt,
     NotAdded,
     PlanTold,
@@ -211,6 +212,41 @@ def remove_runs(post: Post, home: "Home", named: Mapping[str, list[str]], shown:
     except RoleplayError as error:
         post(Refused(str(error)))
     read_runs(post, home, shown)
+
+
+def read_evaluations(post: Post, home: "Home", whose: str | None, name: str | None, run: str | None) -> None:
+    """Read the evaluations of `whose`, or of all, and how far that of `name` is; `run` is what would come next."""
+    from roleplay.evaluation.background import look_at
+    from roleplay.evaluation.listing import listed_evaluations
+    from roleplay.models.find import answering_adapter
+
+    try:
+        found = listed_evaluations(home, whose)
+        answering = answering_adapter(home, name) if name and not run else None
+        adapter = f"{run}@best" if run else answering.label if answering else ""
+        post(EvaluationsRead(found, name, adapter, look_at(home, name) if name else None))
+    except RoleplayError as error:
+        post(Refused(str(error)))
+
+
+def begin_evaluation(post: Post, home: "Home", name: str, quick: bool, run: str | None) -> None:
+    """Start an evaluation in the background."""
+    from roleplay.evaluation.background import begin
+
+    try:
+        begin(home, name, quick=quick, run=run)
+    except RoleplayError as error:
+        post(Refused(str(error)))
+
+
+def stop_evaluation(post: Post, home: "Home", name: str) -> None:
+    """Ask an evaluation to end."""
+    from roleplay.evaluation.background import stop
+
+    try:
+        stop(home, name)
+    except RoleplayError as error:
+        post(Refused(str(error)))
 
 
 def _answers_now(home: "Home", name: str) -> AnswersNow:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from roleplay.cards.load import CardFile
     from roleplay.dataset.sheet import HeldCorpus
+    from roleplay.evaluation.background import Evaluating
+    from roleplay.evaluation.listing import ListedEvaluation
     from roleplay.training.listing import ListedRun
     from roleplay.training.progress import RunProgress
     from roleplay.training.run import Run
@@ -129,3 +131,25 @@ class AnswersNow(Message):
     """Whose it is."""
     label: str
     """The adapter that answers now, `RUN@which`; empty where there is none."""
+
+
+@dataclass
+class EvaluationsAsked(Message):
+    """A run is to be evaluated."""
+
+    run: Run
+    """Its folder."""
+
+
+@dataclass
+class EvaluationsRead(Message):
+    """The evaluations in reach are known, and how far the one in the background is."""
+
+    evaluations: Sequence[ListedEvaluation]
+    """All of them, in the order in which they are shown."""
+    character: str | None
+    """Who would be evaluated next; `None` where nobody is chosen."""
+    adapter: str
+    """Which adapter that would be; empty for the base alone."""
+    evaluating: Evaluating | None
+    """The evaluation of that character that was begun last; `None` without any."""
