@@ -63,6 +63,7 @@ def choose_checkpoint(
     instant, the next call goes on. Raises EvaluationError for a run with one checkpoint, or without held-out lines.
     """
     choices = _choices(opened)
+    scope = replace(scope, trained=0, trained_dialogues=0, probes=0)
     corpus = evaluated_corpus(card_file, opened)
     if not corpus.heldout():
         raise EvaluationError(
@@ -84,7 +85,7 @@ def choose_checkpoint(
     label, reason = chosen(points, limits)
     picture = folder / "checkpoints.png"
     which = None if label is None else label.split("@", 1)[1]
-    title = f"{opened.voice.card.display_name}: {choices[0].run}"
+    title = f"{opened.voice.card.name}, {choices[0].run}: " + (f"{which} is chosen" if which else "none is chosen")
     draw_checkpoints(
         [replace(point, label=point.label.split("@", 1)[1]) for point in points],
         picture,
@@ -171,9 +172,7 @@ def _measure(
     every = prompts_of(corpus, scope)
     prompts: list[Prompt] = [replace(one, lanes=(lane,)) for one in every if one.part == "heldout"]
     prompts += [replace(one, lanes=(LANES["base"],)) for one in every if one.part == "general"]
-    scores = {
-        key: value for key, value in score(engine, corpus, [lane], scope, notebook, tell).items() if key[0] == "heldout"
-    }
+    scores = score(engine, corpus, [lane], scope, notebook, tell)
     replies = ask(engine, voice, prompts, scope, notebook, tell)
     moved = forgetting(engine, voice, prompts, replies, notebook, tell, Lane(True, False, choice.label))
     heard = Heard(voice.card, [lane], prompts, replies, scores, moved, lines)
