@@ -3,19 +3,12 @@
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from openai import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    BadRequestError,
-    OpenAI,
-    UnprocessableEntityError,
-)
+from openai import APIError, BadRequestError, OpenAI, UnprocessableEntityError
 from pydantic import BaseModel, Field, ValidationError
 
 from roleplay.authoring.asking import Answer, Prompt
 from roleplay.errors import PromptRefused, ServerError, UsageError
+from roleplay.server_trouble import AskedServer, trouble
 from roleplay.text import clean, one_line
 
 RETRIES = 5
@@ -133,27 +126,16 @@ class ServerModel:
             ) from error
 
     def _trouble(self, error: APIError) -> str:
-        again = "then run the same command again: what was answered is kept"
-        if isinstance(error, APITimeoutError):
-            return f"{self._shown} gave no answer within {self._timeout:g} s; raise --timeout, {again}"
-        if isinstance(error, APIConnectionError):
-            reason = one_line(str(error.__cause__ or error), 160)
-            return f"{self._shown} cannot be reached: {reason}; start the server or correct its URL, {again}"
-        if not isinstance(error, APIStatusError):
-            return f"{self._shown} failed: {one_line(str(error), 200)}; look at the server's log, {again}"
-        status = error.status_code
-        told = f"{self._shown} answered with status {status}: {one_line(_message(error), 200)}"
-        if status in (401, 403):
-            return f"{told}; put a key that is valid there into OPENAI_API_KEY"
-        if status == 404:
-            there = f", and '{self.model}' is one of its models" if self.model else ""
-            return f"{told}; check that the URL is right, as a rule with /v1 at its end{there}"
-        if status == 429:
-            wait = one_line(error.response.headers.get("retry-after", ""), 40)
-            return f"{told}; wait{f' {wait} s' if wait.isdecimal() else ''}, {again}"
-        if status in (400, 413, 422):
-            return f"{told}; shorten it with --passage or --max-tokens, or choose another model"
-        return f"{told}, {self._retries + 1} times in a row; look at the server's log, {again}"
+        asked = AskedServer(
+            self._shown,
+            self.model,
+            self._timeout,
+            when_slow="raise --timeout",
+            when_refused="shorten it with --passage or --max-tokens",
+            again="then run the same command again: what was answered is kept",
+            tries=self._retries + 1,
+        )
+        return trouble(asked, error)
 
 
 def server_url(text: str) -> str:
@@ -182,9 +164,3 @@ def _checked_key(key: str | None) -> str:
     if not (key.isascii() and key.isprintable()):
         raise UsageError("the key in the environment holds characters that no key has; copy it again")
     return key
-
-
-def _message(error: APIStatusError) -> str:
-    body = error.body
-    told = body.get("message") if isinstance(body, dict) else body
-    return told if isinstance(told, str) and told.strip() else error.response.reason_phrase or "no reason given"

@@ -23,10 +23,10 @@ from roleplay.cards.model import Card
 from roleplay.cards.prompt import assemble
 from roleplay.chat.question import Ask, Asked, Heard, Unanswered
 from roleplay.chat.remotes import Remote
-from roleplay.chat.trouble import trouble
 from roleplay.errors import ServerError
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.settings import Sampling
+from roleplay.server_trouble import AskedServer, trouble
 from roleplay.text import clean
 
 PATIENCE = 300.0
@@ -97,7 +97,7 @@ class RemoteModel:
                     ended, said = ended or _stopped(chunk) is not None, True
                     yield chunk
         except APIError as error:
-            raise ServerError(trouble(self.remote, error, self.patience)) from error
+            raise ServerError(trouble(self._server, error)) from error
         except (ValidationError, ValueError) as error:
             raise ServerError(
                 f"{self.remote.name} said what the OpenAI API does not know; look at the server's log"
@@ -133,6 +133,17 @@ class RemoteModel:
                 if not self._do_without(error, wanted) and not self._fold(messages):
                     self._folds = False  # that was not the reason
                     raise
+
+    @property
+    def _server(self) -> AskedServer:
+        return AskedServer(
+            self.remote.name,
+            self.remote.model,
+            self.patience,
+            when_slow="look whether the server is busy",
+            when_refused="begin a new chat if this one is too long for it",
+            again="and ask again",
+        )
 
     def _client(self) -> AsyncOpenAI:
         key = os.environ.get("OPENAI_API_KEY", "").strip()

@@ -94,7 +94,11 @@ def test_hang_ups_and_slow_answers_are_tried_again(server: ChatServer, failure: 
         ),
         (Reply("burning", 500, headers=SOON), "status 500: burning, 3 times in a row; look at the server's log, then"),
         (Reply("bad key", 401), "status 401: bad key; put a key that is valid there into OPENAI_API_KEY"),
-        (Reply("no such model", 404), "status 404: no such model; check that the URL is right"),
+        (
+            Reply("no model", 404),
+            "status 404: no model; check that the URL is right, as a rule with /v1 at its end, and that 'small' is",
+        ),
+        (Reply("a teapot", 418), "status 418: a teapot; look at the server's log, then run the same command again"),
         (Reply(status=502, body="<html>\x1b[1mBad", headers=SOON), "status 502: <html>[1mBad, 3 times"),
         (Reply(body='{"choices": ['), 'status 200 and what the OpenAI API does not know (seen: {"choices": [); check'),
         (Reply(body='{"choices": []}'), "status 200 and what the OpenAI API does not know"),
@@ -121,10 +125,12 @@ def test_a_wait_longer_than_anybody_waits_is_an_error_at_once(server: ChatServer
 
 def test_no_server_and_no_answer_are_named() -> None:
     with serving(Reply(wait=0.4)) as server:
-        with pytest.raises(ServerError, match=r"gave no answer within 0.1 s; raise --timeout"):
+        with pytest.raises(ServerError, match=r"said nothing for 0.1 s; raise --timeout, then run the same command"):
             model_of(server, retries=0, timeout=0.1).answer(PROMPT)
         gone = model_of(server, retries=0)
-    with pytest.raises(ServerError, match=r"cannot be reached: .*refused.*; start the server or correct its URL"):
+    with pytest.raises(
+        ServerError, match=r"cannot be reached, or hung up: .*refused.*; start the server or correct its URL"
+    ):
         gone.answer(PROMPT)
 
 
