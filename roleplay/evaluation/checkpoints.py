@@ -16,7 +16,7 @@ from roleplay.evaluation.figures.likelihood import likelihood_measures
 from roleplay.evaluation.figures.manner import manner_measures
 from roleplay.evaluation.figures.retention import forgotten_nats
 from roleplay.evaluation.figures.style import style_measures
-from roleplay.evaluation.findings import COPIED_LIMIT, FORGETTING_LIMIT
+from roleplay.evaluation.findings import COPIED_LIMIT
 from roleplay.evaluation.heard import Heard
 from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
@@ -34,8 +34,8 @@ from roleplay.paths import Home, write_file
 class Limits:
     """What a checkpoint must keep to be chosen."""
 
-    forgetting: float = FORGETTING_LIMIT
-    """Nats per token by which the base's own answers may become less likely without the prefix."""
+    forgetting: float = 1.5
+    """Nats per token by which the base's own answers may become less likely without the prefix: 4.5 times."""
     copied: float = COPIED_LIMIT
     """Share of what it says that may stand word for word in training lines."""
 
