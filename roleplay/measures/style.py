@@ -8,7 +8,7 @@ from typing import Any
 from roleplay.errors import EvaluationError, UsageError
 from roleplay.measures.language import language_of
 
-FEWEST = 20
+FEWEST = 12
 """Lines of a side below which a judge would be chance."""
 
 

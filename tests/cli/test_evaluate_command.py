@@ -32,7 +32,7 @@ def test_the_report_is_a_table_and_a_page(run: Path, home: Home) -> None:
         assert told in outcome.out
     (page,) = (home.evaluations / "pell").glob("whole@best-own-*/report.html")
     assert str(page.name) in outcome.err
-    assert "style in 'en' is not judged" in outcome.out.replace("\n", " ").replace("  ", " ")
+    assert "Lines in 'en': style cannot be judged by" in outcome.out.replace("\n", " ").replace("  ", " ")
 
 
 def test_json_is_the_report_and_a_second_call_reads_it_again(run: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_language_with_too_few_lines_has_no_style_and_says_why(heard: Heard) -
     measures, findings = style_measures(heard)
 
     assert measures == []
-    assert "style in 'en' is not judged" in findings[0].text
+    assert "Lines in 'en': style cannot be judged by" in findings[0].text
 
 
 def test_where_nothing_is_held_out_or_asked_there_are_no_figures(heard: Heard) -> None:

@@ -86,8 +86,8 @@ def test_a_figure_is_placed_between_floor_and_ceiling() -> None:
 
 
 def test_every_side_that_is_too_small_is_named_with_its_size() -> None:
-    with pytest.raises(EvaluationError, match="by 19 held-out lines of the character and 3 held-out lines of others;"):
-        judge_style(QUIET[:20], QUIET[:19], LOUD[:20], LOUD[:3])
+    with pytest.raises(EvaluationError, match="by 11 held-out lines of the character and 3 held-out lines of others;"):
+        judge_style(QUIET[:20], QUIET[:11], LOUD[:20], LOUD[:3])
     with pytest.raises(EvaluationError, match="by 4 trained lines of the character and 5 trained lines of others;"):
         judge_style(QUIET[:4], QUIET[:20], LOUD[:5], LOUD[:20])
     with pytest.raises(EvaluationError, match="by 2 trained lines of the character;"):

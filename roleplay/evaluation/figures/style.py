@@ -29,7 +29,7 @@ def style_measures(heard: Heard) -> tuple[list[Measure], list[Finding]]:
                 hidden=heard.lines.names,
             )
         except EvaluationError as error:
-            findings.append(Finding("note", f"style in '{language}' is not judged: {error}"))
+            findings.append(Finding("note", f"Lines in '{language}': {error}."))
             continue
         measures.append(
             Measure(
