@@ -181,6 +181,9 @@ def test_a_finished_training_says_that_a_promoted_run_still_answers(tuned_pell: 
     assert train("newer").err.splitlines()[-1] == (
         "whole@last is promoted and still answers for pell; 'roleplay runs promote pell newer' lets this run answer"
     )
+    promote(home, "pell", "newer")
+    shutil.rmtree(home.runs / "pell" / "newer")
+    assert "promoted" not in train("newer").err, "it is the promoted one"
 
 
 class Terminal(io.StringIO):
