@@ -31,7 +31,8 @@ def list_runs(
 
     home = find_home()
     names = [name] if name else characters_with_runs(home)
-    rows = [run.row() | {"promoted": _promoted(home, run)} for character in names for run in runs_of(home, character)]
+    found = [(run, run.row() | {"promoted": _promoted(home, run)}) for one in names for run in runs_of(home, one)]
+    rows = [row for run, row in found if run.changed is not None]  # one that was removed meanwhile is none
     for character in names:
         own = promoted_adapter(home, character)
         if own is not None and own.run == "shipped":  # it has no row

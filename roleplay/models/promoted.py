@@ -13,6 +13,7 @@ from roleplay.models.find import (
     promoted_adapter,
     promoted_file,
     read_promoted,
+    run_folders,
 )
 from roleplay.models.passport import read_passport
 from roleplay.paths import Home, shown, storing, write_file
@@ -76,9 +77,7 @@ def promotion_trouble(home: Home, character: str) -> str:
 
 def _why_not(home: Home, character: str, run: str, which: str, choices: Sequence[AdapterChoice]) -> str:
     """Why there is no adapter `which` of `run`, and what to do."""
-    folder = home.runs / character
-    paths = folder.iterdir() if folder.is_dir() else ()
-    begun = {path.name: path for path in paths if (path / "run.json").is_file()}
+    begun = {path.name: path for path in run_folders(home, character) if (path / "run.json").is_file()}
     known = list(dict.fromkeys([*(choice.run for choice in choices), *begun]))
     if not known:
         return f"{one_line(character)} has no adapter yet; 'roleplay train {one_line(character)}' makes one"

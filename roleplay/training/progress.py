@@ -82,10 +82,11 @@ def _remaining(config: RunConfig | None, newest: Mapping[str, Any], step: int) -
 
 
 def _last_words(run: Run) -> Sequence[str]:
-    if not run.log.is_file():
+    try:
+        with run.log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:  # trained in the foreground, or removed just now
         return []
-    with run.log.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - _TAIL))
-        text = file.read().decode("utf-8", "replace")
     return [line for line in clean(text).splitlines() if line.strip()][-_LAST_WORDS:]
