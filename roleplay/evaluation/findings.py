@@ -96,8 +96,8 @@ def _kept(measures: Mapping[str, Measure]) -> Iterator[Finding]:
         )
     forgotten = measures.get("forgotten")
     if forgotten is not None:
-        share = forgotten.lanes["persona"]
-        yield Finding("note", f"{forgotten.note} That is {share.value:.0%}.")
+        share = forgotten.lanes["persona"].value
+        yield Finding("note", f"Forgotten without the prefix: {share:.0%}. {forgotten.note}")
 
 
 def _replies(measures: Mapping[str, Measure]) -> Iterator[Finding]:

@@ -23,7 +23,9 @@ def retention_measures(heard: Heard) -> list[Measure]:
     measures = [Measure("general", "retention", title, "higher", shares, "percent", note=note)]
     if "persona" in right and any(right["base"]):
         kept = [float(persona) for base, persona in zip(right["base"], right["persona"], strict=True) if base]
-        note = f"Of the {len(kept)} questions that the base answers rightly, those that the adapter answers wrongly."
+        note = (
+            f"Of the {len(kept)} questions that the base answers rightly, the share that the adapter answers wrongly."
+        )
         lost = mean([1 - hit for hit in kept])
         measures.append(
             Measure("forgotten", "retention", "forgotten", "lower", {"persona": lost}, "percent", note=note)
