@@ -32,6 +32,7 @@ _NAME = 24
 _COLOURS = 4
 """Lanes that are drawn: as many as there are ways to answer."""
 _HIGHEST = 1e6
+"""Beyond it is no likelihood; plotext draws every row of a bar, also those that are not seen."""
 _GROUP = 0.75
 """Part of the way from one group of bars to the next that bars take."""
 
@@ -86,17 +87,17 @@ class LaneBars(Vertical):
         step = _GROUP / max(1, len(lanes))
         for place, (lane, colour) in enumerate(lanes):
             middles = [at + step * (place - (len(lanes) - 1) / 2) for at in range(len(found))]
-            plot.bar(middles, _heights(found, lane), width=step, color=colour.rgb, reset_ticks=False)
+            plot.bar(middles, _heights(found, lane, top or _HIGHEST), width=step, color=colour.rgb, reset_ticks=False)
         plot.xticks(list(range(len(found))), [label for label, _, _ in found])
         plot.ylim(0, top)
         picture.refresh()
         return True
 
 
-def _heights(found: "Sequence[tuple[str, int, Measure]]", lane: str) -> list[float]:
-    """What plotext can draw: neither less than nothing nor without end; what is no number has no bar."""
+def _heights(found: "Sequence[tuple[str, int, Measure]]", lane: str, top: float) -> list[float]:
+    """What plotext can draw: from 0 to `top`; what is no number has no bar."""
     values = [times * measure.lanes[lane].value if lane in measure.lanes else 0.0 for _, times, measure in found]
-    return [min(max(0.0, value), _HIGHEST) if math.isfinite(value) else 0.0 for value in values]
+    return [min(max(0.0, value), top) if math.isfinite(value) else 0.0 for value in values]
 
 
 def style_bars(report: "Report", width: int, lanes: "Sequence[tuple[str, Color]]") -> Content:

@@ -100,7 +100,7 @@ def _last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - _TAIL))
-        lines = [line.strip() for line in (file.read().decode("utf-8", "replace")).splitlines()]
+        lines = [line.strip() for line in clean(file.read().decode("utf-8", "replace")).splitlines()]
     return next((line for line in reversed(lines) if line), "")
 
 

@@ -53,7 +53,7 @@ def test_the_newest_stand_first_whoever_they_are_of(home: Home) -> None:
 
 
 def test_what_is_no_evaluation_is_not_listed(home: Home) -> None:
-    for name in ("run-checkpoints-00000001", "a@best-quick-0000", "a@best-tiny-00000001"):
+    for name in ("run-checkpoints-00000001", "a@best-quick-00000001.old", "a@best-quick-0000", "a@best-tiny-00000001"):
         write_report(invented(), folder(home, name) / "report.json")
     folder(home, "a@best-quick-00000001")  # nothing found yet
     (home.evaluations / "yui" / "b@best-quick-00000001").write_text("a file")

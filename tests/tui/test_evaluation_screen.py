@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from textual.color import Color
 
 from roleplay.cards.load import CardFile
 from roleplay.evaluation.report import Finding, Measure, Sample
@@ -18,6 +19,7 @@ from tests.tui.person import Person, meet, play
 from tests.tui.test_snapshots import Svg, draw
 from tui.app import ChatApp
 from tui.evaluation_view import EvaluationView
+from tui.lane_bars import style_bars
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +163,7 @@ def test_the_path_of_the_page_is_shown_and_copied(mira: CardFile, home: Home, mo
 
 def test_what_strangers_wrote_is_shown_as_it_is(mira: CardFile, home: Home) -> None:
     bad = "[bold red]x[/] \x1b[31m\u202e@click[/]"
-    measure = Measure("identity", "probes", bad, "higher", by_lane(1e308, float("nan"), -5, float("inf")), "percent")
+    measure = Measure("identity", "probes", bad, "higher", by_lane(1e4, float("nan"), -5, 1e308), "percent")
     style = replace(MEASURES[5], title=bad, lanes=by_lane(9, -9, float("nan"), 0.5))
     report = invented(
         display_name=bad,
@@ -196,6 +198,15 @@ def test_a_report_that_lacks_something_is_shown_without_it(
         assert person.app.screen.query_one("#bars").display == ("measures" not in changes)
 
     play(meet(home, name=None), story, SIZE)
+
+
+@pytest.mark.parametrize("held", [None, {}, {"floor": 0.5}, {"floor": 0.5, "ceiling": 0.5}])
+def test_without_a_way_from_floor_to_ceiling_no_style_is_drawn(held: dict[str, float] | None) -> None:
+    style = replace(MEASURES[5], references=held)
+    lanes = [("persona", Color(1, 2, 3))]
+    assert style_bars(invented(measures=(style,)), 80, lanes).plain == ""
+    assert style_bars(invented(measures=()), 80, lanes).plain == ""
+    assert style_bars(invented(), 80, lanes).plain.endswith(" 78%")
 
 
 def test_the_table_follows_the_width_of_the_screen(mira: CardFile, home: Home) -> None:
