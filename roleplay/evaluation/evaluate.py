@@ -80,10 +80,11 @@ def evaluate(card_file: CardFile, home: Home, opened: Opened, scope: Scope, tell
 
 def evaluated_corpus(card_file: CardFile, opened: Opened) -> Corpus:
     """The card's dialogues as this base reads them, cut where the adapter's run cut them."""
-    context = opened.engine.base.context
-    run = _run(opened)
-    limit = min(context, run.read_config().settings.max_length) if run is not None else context
-    return build_corpus(card_file, opened.voice.renderer, limit=limit, seed=0)
+    run, limit, dropout = _run(opened), opened.engine.base.context, None
+    if run is not None:
+        settings = run.read_config().settings
+        limit, dropout = min(limit, settings.max_length), settings.prefix_dropout
+    return build_corpus(card_file, opened.voice.renderer, limit=limit, seed=0, prefix_dropout=dropout)
 
 
 def listen(
@@ -144,7 +145,9 @@ def _doubts(opened: Opened, corpus: Corpus) -> Iterator[Finding]:
     if opened.notice:
         yield Finding("warning", opened.notice)
     run = _run(opened)
-    if run is not None and run.read_config().dataset != corpus.fingerprint:
+    config = run.read_config() if run is not None else None
+    # A run that goes on from another was also trained on what that one was.
+    if config is not None and config.settings.from_adapter is None and config.dataset != corpus.fingerprint:
         yield Finding(
             "warning",
             "The card's corpora are not those that the adapter was trained on: lines that count as trained may be new, "

@@ -53,7 +53,7 @@ def draw_lanes(report: Report, path: Path) -> None:
     if not columns:
         return
     rows = max(map(len, columns))
-    pen = _Pen(9.6, 1.2 + 2.4 * rows)
+    pen = Pen(9.6, 1.2 + 2.4 * rows)
     grid = pen.figure.subplots(rows, len(columns), squeeze=False)
     for at, column in enumerate(columns):
         for row in range(rows):
@@ -75,7 +75,7 @@ def draw_style(report: Report, path: Path) -> None:
     if measure is None or not lanes:
         return
     held = measure.references or {}
-    pen = _Pen(8, 1.7 + 0.5 * len(lanes))
+    pen = Pen(8, 1.7 + 0.5 * len(lanes))
     axes = pen.bare(pen.figure.add_subplot(), "")
     if "floor" in held and "ceiling" in held:
         axes.axvspan(held["floor"], held["ceiling"], color=_BAND, zorder=0)
@@ -113,7 +113,7 @@ def draw_checkpoints(
     if not keys:
         return
     high, wide = (len(keys) + 1) // 2, min(len(keys), 2)
-    pen = _Pen(8, 1.1 + 2.2 * high)
+    pen = Pen(8, 1.1 + 2.2 * high)
     grid = pen.figure.subplots(high, wide, sharex=True, squeeze=False).flatten()
     marked = next((row for row in rows if row.label == chosen), None)
     for axes, key in zip(grid, keys, strict=False):
@@ -127,7 +127,7 @@ def draw_checkpoints(
     pen.write(path, title, said if marked is None else f"{said}; the red line marks {marked.label}, the chosen one")
 
 
-class _Pen:
+class Pen:
     """A figure, and what is drawn the same way everywhere."""
 
     def __init__(self, width: float, height: float) -> None:
@@ -227,6 +227,7 @@ class _Pen:
         self.beside(axes, f"{what} at {points[at].label}", (step, value), (off, 8), ha=side)
 
     def legend(self, colours: Mapping[str, str]) -> None:
+        """What the colours stand for, above everything."""
         from matplotlib.patches import Patch
 
         handles = [Patch(color=colour, label=label) for label, colour in colours.items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from roleplay.evaluation.measure_run import FEWER
-from roleplay.evaluation.pictures import _Pen
+from roleplay.evaluation.pictures import Pen
 from roleplay.evaluation.report import Measure
 from roleplay.evaluation.study import MEASURES, Study, StudyRow
 from roleplay.evaluation.table import Part, spread, written
@@ -58,7 +58,7 @@ def study_markdown(study: Study, command: str) -> str:
 
 def draw_study(study: Study, path: Path) -> None:
     """Write a PNG: a panel a measure, in it the base and the three trainings, each without and with the prefix."""
-    pen = _Pen(11, 3.8)
+    pen = Pen(11, 3.8)
     panels = pen.figure.subplots(1, len(study.measures), squeeze=False)[0]
     for axes, name in zip(panels, study.measures, strict=True):
         lanes = {

@@ -27,7 +27,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def quick() -> Iterator[None]:
     """What takes longer than training here, and is tested elsewhere, is left out."""
     with pytest.MonkeyPatch.context() as patch:
