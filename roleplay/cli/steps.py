@@ -1,4 +1,4 @@
-"""Progress through named steps on stderr: a bar in a terminal, a line a step elsewhere."""
+"""Progress through named steps on stderr: a bar in a terminal, lines elsewhere."""
 
 import sys
 from types import TracebackType
@@ -9,6 +9,9 @@ from roleplay.cli.output import say, speaks
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_LINES = 10
+"""Lines a step at most where stderr is no terminal."""
+
 
 class Steps:
     """Shows what is being done, and how much of it is done."""
@@ -17,6 +20,7 @@ class Steps:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._told = ""
+        self._tenth = 0
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and speaks():
@@ -50,4 +54,8 @@ class Steps:
             self._bar.update(self._task, description=step, completed=done, total=total)
         elif step != self._told:
             say(step)
+            self._tenth = 0
+        elif (tenth := done * _LINES // max(1, total)) > self._tenth and total > 1:
+            say(f"{step} {done}/{total}")
+            self._tenth = tenth
         self._told = step

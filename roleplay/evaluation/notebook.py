@@ -12,6 +12,9 @@ from filelock import FileLock, Timeout
 from roleplay.errors import EvaluationError
 from roleplay.paths import shown, storing
 
+_PATIENCE = 0.3
+"""Seconds: whoever asks whether an evaluation is under way holds its lock for a moment."""
+
 
 class Notebook:
     """Values by key, one JSON line each; open for one process."""
@@ -19,7 +22,7 @@ class Notebook:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._values: dict[str, Any] = {}
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=_PATIENCE)
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
