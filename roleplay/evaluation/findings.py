@@ -59,7 +59,7 @@ def _voice(measures: Mapping[str, Measure], name: str) -> Iterator[Finding]:
     style = measures.get("style")
     if style is None or "persona+prefix" not in style.lanes:
         return
-    places = placed(style)
+    places = {lane: interval.value for lane, interval in placed(style).items()}
     place, base = places["persona+prefix"], places.get("base+prefix", 0.0)
     told = f"{place:.0%} of the way from other speakers' lines to {name}'s own; the base with the prefix {base:.0%}"
     if place >= _VOICE:

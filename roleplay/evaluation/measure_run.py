@@ -92,7 +92,7 @@ def figures(report: Report) -> dict[str, float]:
         if measure is None:
             continue
         if name == "style":
-            found[name] = placed(measure)[_LANE]
+            found[name] = placed(measure)[_LANE].value
         elif name == "retention_loss":
             found[name] = measure.lanes["persona"].value - measure.lanes["base"].value
         else:

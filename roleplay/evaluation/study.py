@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roleplay.errors import EvaluationError
+from roleplay.evaluation.figures.style import placed
 from roleplay.evaluation.measure_run import Evaluation, evaluated_sweep
-from roleplay.evaluation.report import Measure, Report
+from roleplay.evaluation.report import Report
 from roleplay.measures.interval import Interval
 from roleplay.text import fingerprint
 from roleplay.training.watch import Reporter
@@ -107,12 +108,5 @@ def _figures(report: Report, lane: str) -> dict[str, Interval]:
     for name in MEASURES:
         measure = report.measure(name)
         if measure is not None and lane in measure.lanes:
-            found[name] = _place(measure, lane) if name == "style" else measure.lanes[lane]
+            found[name] = placed(measure)[lane] if name == "style" else measure.lanes[lane]
     return found
-
-
-def _place(measure: Measure, lane: str) -> Interval:
-    """Where the lane's style stands, with its interval: 0 at the floor, 1 at the ceiling."""
-    floor, ceiling = (measure.references or {})["floor"], (measure.references or {})["ceiling"]
-    found = measure.lanes[lane]
-    return Interval(*((value - floor) / (ceiling - floor) for value in (found.value, found.low, found.high)))

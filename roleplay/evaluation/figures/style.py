@@ -1,7 +1,6 @@
 """Whether replies sound like the character, to a judge that knows real lines only."""
 
 import math
-from collections.abc import Mapping
 
 from roleplay.errors import EvaluationError
 from roleplay.evaluation.heard import Heard
@@ -55,8 +54,11 @@ def _probabilities(heard: Heard, judge: Judge, language: Language) -> dict[str, 
     return found
 
 
-def placed(measure: Measure) -> Mapping[str, float]:
+def placed(measure: Measure) -> dict[str, Interval]:
     """Where each lane stands between floor, 0, and ceiling, 1."""
     references = measure.references or {}
     style = Style(references["floor"], references["ceiling"], auc=math.nan)  # a measure keeps the two alone
-    return {name: style.place(value.value) for name, value in measure.lanes.items()}
+    return {
+        name: Interval(*(style.place(end) for end in (found.value, found.low, found.high)))
+        for name, found in measure.lanes.items()
+    }
