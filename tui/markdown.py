@@ -55,9 +55,31 @@ def chat_markdown() -> MarkdownIt:
     """Markdown as chats use it: a line break is one, HTML is text like any other, and nothing said is left out."""
     parser = MarkdownIt("gfm-like", {"html": False})
     parser.disable(["entity", "reference"])
+    parser.core.ruler.after("block", "empty_lists", _keep_empty_lists)
     parser.core.ruler.push("line_breaks", _keep_line_breaks)
     parser.core.ruler.push("clean", lambda state: _clean(state.tokens))
     return parser
+
+
+def _keep_empty_lists(state: StateCore) -> None:
+    """Who says "2." or "-" and nothing more begins no list."""
+    kept: list[Token] = []
+    at = 0
+    while at < len(state.tokens):
+        token, end = state.tokens[at], at
+        if token.type in ("ordered_list_open", "bullet_list_open"):
+            close = token.type.replace("open", "close")
+            end = next(i for i, t in enumerate(state.tokens) if i > at and t.type == close and t.level == token.level)
+        if end > at and token.map and not any(inner.content for inner in state.tokens[at:end]):
+            text = "\n".join(state.src.split("\n")[token.map[0] : token.map[1]]).strip()
+            inline = Token("inline", "", 0, map=token.map, level=token.level + 1, content=text, children=[])
+            kept += [Token("paragraph_open", "p", 1, map=token.map, level=token.level, block=True), inline]
+            kept += [Token("paragraph_close", "p", -1, level=token.level, block=True)]
+            at = end + 1
+        else:
+            kept.append(token)
+            at += 1
+    state.tokens = kept
 
 
 def _keep_line_breaks(state: StateCore) -> None:
