@@ -19,7 +19,7 @@ from roleplay.evaluation.figures.retention import retention_measures
 from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.findings import findings_of
 from roleplay.evaluation.heard import Heard
-from roleplay.evaluation.lines import real_lines
+from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.page import write_page
 from roleplay.evaluation.pictures import draw_lanes, draw_style
@@ -45,12 +45,13 @@ def evaluate(card_file: CardFile, home: Home, opened: Opened, scope: Scope, tell
     can be measured, UsageError where a library of the extra `evaluation` is missing, StorageError.
     """
     corpus = evaluated_corpus(card_file, opened)
-    place = place_of(home, opened, corpus, scope)
+    lines = real_lines(card_file, corpus, home)
+    place = place_of(home, opened, corpus, lines, scope)
     with Notebook(place.notebook) as notebook:
         if place.report.is_file():
             return read_report(place.report), place
         began = time.monotonic()
-        heard = listen(card_file, home, opened, corpus, scope, notebook, tell)
+        heard = listen(card_file, opened, corpus, lines, scope, notebook, tell)
         tell("figures", 0, 1)
         measures, notes = measures_of(heard)
         report = Report(
@@ -88,7 +89,13 @@ def evaluated_corpus(card_file: CardFile, opened: Opened) -> Corpus:
 
 
 def listen(
-    card_file: CardFile, home: Home, opened: Opened, corpus: Corpus, scope: Scope, notebook: Notebook, tell: Tell
+    card_file: CardFile,
+    opened: Opened,
+    corpus: Corpus,
+    lines: RealLines,
+    scope: Scope,
+    notebook: Notebook,
+    tell: Tell,
 ) -> Heard:
     """Everything that is to be heard of the opened adapter, or of the base alone."""
     engine, voice = opened.engine, opened.voice
@@ -101,7 +108,7 @@ def listen(
     scores = score(engine, corpus, lanes, scope, notebook, tell)
     replies = ask(engine, voice, prompts, scope, notebook, tell)
     moved = forgetting(engine, voice, prompts, replies, notebook, tell) if engine.tuned is not None else []
-    return Heard(voice.card, lanes, prompts, replies, scores, moved, real_lines(card_file, corpus, home))
+    return Heard(voice.card, lanes, prompts, replies, scores, moved, lines)
 
 
 def measures_of(heard: Heard) -> tuple[list[Measure], list[Finding]]:

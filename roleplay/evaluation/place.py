@@ -17,6 +17,7 @@ from typing import Any
 from roleplay.chat.open import Opened
 from roleplay.dataset.corpus import Corpus
 from roleplay.evaluation.general import general_questions, languages
+from roleplay.evaluation.lines import RealLines
 from roleplay.evaluation.scope import FULL, QUICK, Scope
 from roleplay.models.find import adapter_choices
 from roleplay.paths import Home
@@ -54,8 +55,8 @@ class Place:
         return self.folder / "predictions" / f"{lane}.jsonl"
 
 
-def place_of(home: Home, opened: Opened, corpus: Corpus, scope: Scope) -> Place:
-    """The place of an evaluation; the same for the same weights, base, card, corpora and scope."""
+def place_of(home: Home, opened: Opened, corpus: Corpus, lines: RealLines, scope: Scope) -> Place:
+    """The place of an evaluation; the same for the same weights, base, card, corpora, voices of others and scope."""
     card = opened.voice.card
     decided: dict[str, Any] = {
         "card": card.model_dump_json(),
@@ -64,6 +65,7 @@ def place_of(home: Home, opened: Opened, corpus: Corpus, scope: Scope) -> Place:
         "dtype": str(opened.engine.base.model.dtype),
         "adapter": weights_of(opened),
         "general": [asdict(one) for language in languages() for one in general_questions(language)],
+        "lines": {language: asdict(found) for language, found in lines.languages.items()},
         "scope": asdict(scope) | {"batch": None},
     }
     print_ = fingerprint(json.dumps(decided, sort_keys=True))[:8]

@@ -14,6 +14,7 @@ from roleplay.cards.find import open_card
 from roleplay.chat.open import Opened, open_character
 from roleplay.evaluation import asking, scoring
 from roleplay.evaluation.evaluate import evaluate, evaluated_corpus
+from roleplay.evaluation.lines import real_lines
 from roleplay.evaluation.place import Place, place_of
 from roleplay.evaluation.report import Report
 from roleplay.evaluation.scope import Scope
@@ -138,11 +139,13 @@ def small() -> Scope:
 def test_other_weights_and_another_scope_have_other_places(home: Home, small: Scope) -> None:
     character = opened(home)
     corpus = evaluated_corpus(open_card("yui", home), character)
-    places = {place_of(home, character, corpus, scope) for scope in (small, replace(small, seed=1))}
+    lines = real_lines(open_card("yui", home), corpus, home)
+    places = {place_of(home, character, corpus, lines, scope) for scope in (small, replace(small, seed=1))}
     zeros(character, home)
-    places |= {place_of(home, character, corpus, scope) for scope in (small, replace(small, batch=1))}
-
+    places |= {place_of(home, character, corpus, lines, scope) for scope in (small, replace(small, batch=1))}
     assert len(places) == 3, "how many replies are drawn at once changes nothing"
+    lines.languages["zh"].others_train.append("Somebody else came to live here.")
+    assert place_of(home, character, corpus, lines, small) not in places, "style depends on who else is known"
 
 
 def test_an_interrupted_evaluation_asks_nothing_twice(
