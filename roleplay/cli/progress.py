@@ -1,10 +1,10 @@
 """Progress of trainings, and of what is measured between them, on stderr: a bar in a terminal, lines elsewhere."""
 
-import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from roleplay.cli.output import say, speaks
+from roleplay.cli.output import say
+from roleplay.cli.terminal_bar import begin_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -20,47 +20,36 @@ class Bar:
     """Shows what the training reports."""
 
     def __init__(self) -> None:
-        self._bar: RichProgress | None = None
-        self._task: TaskID | None = None
+        self._bar: tuple[RichProgress, TaskID] | None = None
         self._told = -1
         self._step = ""
         self._label = ""
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and speaks():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[losses]}", markup=False),
-            )
-            self._bar = Progress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task("", total=None, losses="")
-            self._bar.start()
+        self._bar = begin_bar(transient=False)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar[0].stop()
 
     def say(self, text: str) -> None:
         """Talk of a sweep; what begins a run, `run 2 of 8: sweep-rank16-<hash>`, stands before its bar too."""
         if text.startswith("run "):
             label = text.rpartition("-")[0]
             self._label, self._told, self._step = f"{label}  ", -1, ""
-            if self._bar is not None and self._task is not None:
-                self._bar.reset(self._task, total=None, losses=label)
+            if self._bar is not None:
+                bar, task = self._bar
+                bar.reset(task, total=None, description=label)
         say(text)
 
     def report(self, progress: "Progress") -> None:
         """Draw where the run is."""
         losses = _losses(progress)
-        if self._bar is not None and self._task is not None:
+        if self._bar is not None:
+            bar, task = self._bar
             told = f"{self._label}epoch {progress.epoch:.1f}  {losses}{_speed(progress)}"
-            self._bar.update(self._task, completed=progress.step, total=progress.steps, losses=told)
+            bar.update(task, completed=progress.step, total=progress.steps, description=told)
             return
         share = progress.step * _LINES // max(1, progress.steps)
         if share > self._told and losses:
@@ -70,10 +59,11 @@ class Bar:
 
     def tell(self, step: str, done: int, total: int) -> None:
         """Draw what else is done with the run, and how much of it."""
-        if self._bar is not None and self._task is not None:
+        if self._bar is not None:
+            bar, task = self._bar
             if step != self._step:
-                self._bar.reset(self._task)
-            self._bar.update(self._task, completed=done, total=total, losses=self._label + step)
+                bar.reset(task)
+            bar.update(task, completed=done, total=total, description=self._label + step)
         elif step != self._step:
             say(step)
         self._step = step

@@ -20,10 +20,9 @@ import psutil
 from roleplay.errors import EvaluationError
 from roleplay.paths import Home, storing, write_file
 from roleplay.text import clean
+from roleplay.training.noted import noted_process
 
 _COMMAND = (sys.executable, "-m", "roleplay", "evaluate")
-_TICK = 1.0
-"""Seconds by which a system's times of processes and of files may differ."""
 _TAIL = 8192
 """Bytes at the end of the log that are read."""
 _INTERRUPTED = ("error: interrupted", "KeyboardInterrupt")
@@ -47,7 +46,7 @@ def begin(home: Home, character: str, *, quick: bool, run: str | None = None) ->
 
     Raises EvaluationError while one begun before still runs, StorageError where nothing can be written.
     """
-    if _process(home, character) is not None:
+    if noted_process(_pid(home, character)) is not None:
         raise EvaluationError(f"{character} is being evaluated already; wait for it, or stop it")
     log = _log(home, character)
     arguments = [character, *(["--quick"] if quick else []), *([f"--run={run}"] if run else [])]
@@ -67,7 +66,7 @@ def begin(home: Home, character: str, *, quick: bool, run: str | None = None) ->
 
 def stop(home: Home, character: str) -> None:
     """Have it end, as Ctrl-C does; begun again, it goes on. Raises EvaluationError where none can be reached."""
-    process = _process(home, character)
+    process = noted_process(_pid(home, character))
     if process is None:
         raise EvaluationError(f"no evaluation of {character} was begun from these screens; there is nothing to stop")
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -79,7 +78,7 @@ def look_at(home: Home, character: str) -> Evaluating | None:
     log = _log(home, character)
     if not log.is_file():
         return None
-    running = _process(home, character) is not None
+    running = noted_process(_pid(home, character)) is not None
     said = _last_line(log)
     if running:
         return Evaluating("running", max(0.0, time.time() - _pid(home, character).stat().st_mtime), said)
@@ -102,15 +101,3 @@ def _last_line(log: Path) -> str:
         file.seek(max(0, file.tell() - _TAIL))
         lines = [line.strip() for line in clean(file.read().decode("utf-8", "replace")).splitlines()]
     return next((line for line in reversed(lines) if line), "")
-
-
-def _process(home: Home, character: str) -> psutil.Process | None:
-    """The process that was noted, unless it has ended or its number was given to another since."""
-    pid = _pid(home, character)
-    try:
-        noted, number = pid.stat().st_mtime, int(pid.read_text(encoding="ascii"))
-        process = psutil.Process(number)
-        mine = process.create_time() <= noted + _TICK and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, psutil.Error):
-        return None
-    return process if mine else None

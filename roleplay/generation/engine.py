@@ -1,8 +1,9 @@
 """Stream the replies of any lanes from one `generate` call on one weight load."""
 
+import contextlib
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +92,7 @@ class Engine:
         *,
         strength: float = 1.0,
         said: Sequence[int] = (),
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Answer `prompts`, one a lane; yields pieces as they come and one Finished a lane.
 
         `strength` multiplies what adapters add. Of a prompt the last `said` ids are the beginning of its reply, which
@@ -118,15 +119,21 @@ class Engine:
         )
         events: Events = queue.Queue()
         worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
-        worker.start()
+        ended = False
         try:
+            worker.start()
             while (step := events.get()) is not None:
                 if isinstance(step, BaseException):
                     raise step
                 yield from step
+            ended = True
         finally:
             cancel.stop()
-            worker.join()
+            if not ended:  # Ctrl-C may have come while it was starting, before anybody could join it
+                with contextlib.suppress(queue.Empty):
+                    events.get(timeout=1)
+            if worker.is_alive():
+                worker.join()
 
     def score(
         self,

@@ -1,5 +1,6 @@
 """Many prompts answered in one batch, whole replies instead of pieces."""
 
+import contextlib
 from collections.abc import Sequence
 
 from roleplay.generation.engine import Engine
@@ -19,7 +20,10 @@ def reply_to(
 
     Each row of a batch has the room that the longest prompt leaves.
     """
-    found = {
-        event.row: event for event in engine.stream(lanes, prompts, sampling, cancel) if isinstance(event, Finished)
-    }
+    found: dict[int, Finished] = {}
+    # Closed whatever comes, Ctrl-C between two events too: nothing generates behind a program that ends.
+    with contextlib.closing(engine.stream(lanes, prompts, sampling, cancel)) as events:
+        for event in events:
+            if isinstance(event, Finished):
+                found[event.row] = event
     return [found[row] for row in range(len(prompts))]

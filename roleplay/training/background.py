@@ -14,11 +14,10 @@ import psutil
 from roleplay.errors import RunError
 from roleplay.models.find import run_folders
 from roleplay.paths import Home, shown, storing, write_file
+from roleplay.training.noted import noted_process
 from roleplay.training.run import Run, changed, find_run, new_run
 
 _COMMAND = (sys.executable, "-m", "roleplay", "train")
-_TICK = 1.0
-"""Seconds by which a system's times of processes and of files may differ."""
 
 
 def options(typed: Mapping[str, Any]) -> list[str]:
@@ -46,7 +45,7 @@ def go_on(run: Run) -> None:
 
 def stop(run: Run) -> None:
     """Have the training save after its step and end, as Ctrl-C does. Raises RunError where none can be reached."""
-    process = _process(run)
+    process = noted_process(run.pid)
     if process is None:
         raise RunError(f"no process of this machine trains {shown(run.folder)}; there is nothing to stop")
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -55,7 +54,7 @@ def stop(run: Run) -> None:
 
 def is_alive(run: Run) -> bool:
     """Whether a process trains `run`, or is about to."""
-    return _process(run) is not None or run.state == "training"
+    return noted_process(run.pid) is not None or run.state == "training"
 
 
 def newest_begun(home: Home, character: str) -> Run | None:
@@ -100,14 +99,3 @@ def _start(run: Run, arguments: Sequence[str]) -> None:
             )
     write_file(run.pid, str(process.pid))
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay in the list of processes
-
-
-def _process(run: Run) -> psutil.Process | None:
-    """The process that trains `run`: the one of the number that was noted, unless that was given to another since."""
-    try:
-        noted, number = run.pid.stat().st_mtime, int(run.pid.read_text(encoding="ascii"))
-        process = psutil.Process(number)
-        mine = process.create_time() <= noted + _TICK and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, psutil.Error):
-        return None
-    return process if mine else None

@@ -203,7 +203,7 @@ def test_in_a_terminal_the_bar_says_which_run_it_is_about(monkeypatch: pytest.Mo
     with Bar() as bar:
         bar.say("run 2 of 8: sweep-rank4-0123456789ab")
         bar.report(progress)
-        bar._bar.refresh()  # type: ignore[union-attr]
+        bar._bar[0].refresh()  # type: ignore[index]
         bar.tell("replies", 3, 9)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert "run 2 of 8: sweep-rank4-0123456789ab\n" in text
