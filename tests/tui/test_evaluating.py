@@ -79,7 +79,7 @@ def test_one_that_fails_says_why(mira: CardFile, home: Home, monkeypatch: pytest
         screen = await opens(person)
         await person.press("s")
         await person.sees("error: the base is gone; put it back")
-        assert screen.query_one("#progress").has_class("problem")
+        await person.until(lambda: screen.query_one("#progress").has_class("problem"), "for it to have ended")
         instead(monkeypatch, "import sys; print('replies', file=sys.stderr)")
         await person.press("s")
         await person.sees("it ended before its time, after: replies")
