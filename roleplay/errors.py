@@ -10,6 +10,7 @@ RoleplayError
 ├── AdapterError       an adapter that does not fit
 ├── RunError           a run that cannot start, go on or be read
 ├── EvaluationError    an evaluation that has nothing to measure, or cannot be read
+├── PackError          a pack that cannot be made, or must not be installed
 ├── ServerError        a chat server that cannot be asked
 │   └── PromptRefused  a prompt that it does not answer
 ├── StorageError       what should be kept could not be written or read
@@ -54,6 +55,10 @@ class RunError(RoleplayError):
 
 class EvaluationError(RoleplayError):
     """An evaluation that has nothing to measure, or cannot be read."""
+
+
+class PackError(RoleplayError):
+    """A pack that cannot be made, or must not be installed."""
 
 
 class ServerError(RoleplayError):

@@ -35,6 +35,16 @@ class Home:
         return self.root / "evaluations"
 
     @property
+    def packs(self) -> Path:
+        """Installed packs: one folder a character, in it one a version."""
+        return self.root / "packs"
+
+    @property
+    def downloads(self) -> Path:
+        """What is being fetched; may be removed at any time."""
+        return self.root / "cache" / "downloads"
+
+    @property
     def token_cache(self) -> Path:
         """Tokens of datasets that were rendered before; may be removed at any time."""
         return self.root / "cache" / "tokens"

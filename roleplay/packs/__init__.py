@@ -1,0 +1,1 @@
+"""A character as one file that anyone can trust."""
