@@ -25,8 +25,8 @@ from roleplay.evaluation.prompts import Prompt, prompts_of
 from roleplay.evaluation.scope import Scope
 from roleplay.evaluation.scoring import forgetting, score
 from roleplay.generation.lanes import LANES, Lane
-from roleplay.models.adapter import WEIGHTS
 from roleplay.models.find import AdapterChoice, adapter_choices
+from roleplay.models.shape import WEIGHTS
 from roleplay.paths import Home, write_file
 
 

@@ -2,10 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -16,27 +15,13 @@ from transformers import PreTrainedModel
 from roleplay.errors import AdapterError
 from roleplay.models.base import Base
 from roleplay.models.passport import PASSPORT, BaseIdentity, Passport, read_passport
+from roleplay.models.shape import WEIGHTS, Shape, read_shape
 from roleplay.models.targets import Targets, find_targets
 from roleplay.paths import new_folder, shown, write_file
 from roleplay.text import one_line
 
 PERSONA = "persona"
 """Name of the loaded adapter inside a model; the untouched base is peft's `__base__`."""
-
-WEIGHTS = "adapter_model.safetensors"
-_MORE_THAN_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What makes the weights of a LoRA fit and count."""
-
-    rank: int
-    """Rank of the matrices."""
-    alpha: float
-    """Scale is alpha / rank."""
-    rslora: bool = False
-    """Scale is alpha / sqrt(rank) instead."""
 
 
 def attach_new(
@@ -152,7 +137,7 @@ def _checked(base: Base, folder: Path, targets: Targets, *, dropout: float, trai
     check_adapter(folder, base.identity)
     if not (folder / WEIGHTS).is_file():
         raise AdapterError(f"{shown(folder)} holds no {WEIGHTS}; only safetensors are loaded, never pickled weights")
-    shape = _read_config(folder / "adapter_config.json", targets.names)
+    shape = read_shape(folder, targets.names)
     with _loading(folder):
         _check_weights(folder / WEIGHTS, targets)
     return _lora(shape, targets, dropout, trainable=trainable)
@@ -176,28 +161,6 @@ def _targets_of(tuned: PeftModel) -> Targets:
     names = tuple(sorted({name.rsplit(".", 1)[-1] for name in layers}))
     fan_in_fan_out = any(config.fan_in_fan_out for config in tuned.peft_config.values())
     return Targets(names, tuple(layers), len(layers) // len(names), fan_in_fan_out)
-
-
-def read_shape(folder: Path) -> Shape:
-    """Rank and scale of the adapter in `folder`. Raises AdapterError where it is no plain LoRA."""
-    return _read_config(folder / "adapter_config.json", None)
-
-
-def _read_config(path: Path, names: Sequence[str] | None) -> Shape:
-    """Refuse anything but a plain LoRA, on the modules called `names` where they are known. Raises AdapterError."""
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        shape = Shape(int(value["r"]), float(value["lora_alpha"]), bool(value.get("use_rslora")))
-        wanted = sorted(str(name) for name in value["target_modules"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise AdapterError(f"{shown(path)} is missing or damaged: {one_line(str(error))}; train again") from error
-    kinds = [str(value.get("peft_type")), *(key for key in _MORE_THAN_PLAIN if value.get(key))]
-    if kinds != ["LORA"] or (names is not None and wanted != sorted(names)):
-        raise AdapterError(
-            f"{shown(path)} describes no plain LoRA on {', '.join(names or ['q, k and v'])} "
-            f"(seen: {one_line(', '.join(kinds))} on {one_line(', '.join(wanted))}); lanes need one"
-        )
-    return shape
 
 
 def _check_weights(path: Path, targets: Targets) -> None:

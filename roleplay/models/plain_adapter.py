@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from roleplay.models.adapter import WEIGHTS, Shape, read_shape
 from roleplay.models.passport import PASSPORT, BaseIdentity, Passport, read_passport
+from roleplay.models.shape import CONFIG, WEIGHTS, Shape, read_shape
 from roleplay.paths import write_file
 
-CONFIG = "adapter_config.json"
 PARTS = (WEIGHTS, CONFIG, PASSPORT)
 """Files of such an adapter."""
 

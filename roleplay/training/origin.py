@@ -7,8 +7,8 @@ from typing import Any
 from roleplay.dataset.build import Extra
 from roleplay.dataset.kept import load_dialogues
 from roleplay.errors import RunError, UsageError
-from roleplay.models.adapter import read_shape
 from roleplay.models.find import adapter_folders
+from roleplay.models.shape import read_shape
 from roleplay.paths import Home, shown
 from roleplay.training.run import Run, find_run, runs_of
 from roleplay.training.settings import Resolved

@@ -11,8 +11,9 @@ from roleplay.chat.sampled import card_sampling
 from roleplay.chat.session import Session
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES
-from roleplay.models.adapter import WEIGHTS, check_adapter
+from roleplay.models.adapter import check_adapter
 from roleplay.models.base import load_base
+from roleplay.models.shape import WEIGHTS
 from roleplay.models.spec import parse_spec
 from roleplay.models.targets import find_targets
 from roleplay.paths import Home, shipped
