@@ -26,8 +26,10 @@ from tui.app import ChatApp
 from tui.chat_screen import ChatScreen
 from tui.prompt import Prompt
 
-PATIENCE = 10.0
-"""Seconds; on a busy machine, too."""
+PATIENCE = 30.0
+"""Seconds until a test fails that waits for what never comes; on a busy machine, too."""
+_LOOK = 0.02
+"""Seconds between looks."""
 
 
 class Person:
@@ -119,7 +121,7 @@ class Person:
             if time.monotonic() > deadline:
                 ended = f"; the program ended: {self.app.return_value!r}" if self.app._exit else ""
                 raise AssertionError(f"waited in vain {why}{ended}; the screen shows\n{self.text}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_LOOK)
 
     async def sees(self, *texts: str) -> None:
         """Wait until all of these are shown."""
@@ -154,11 +156,12 @@ class Person:
 
 
 async def handled(node: MessagePump) -> None:
-    """Wait until a node has done what it was sent so far; not for ever, as it may be taken away meanwhile."""
-    done = asyncio.Event()
+    """Wait until a node has done what it was sent so far, or is taken away meanwhile."""
+    done, deadline = asyncio.Event(), time.monotonic() + PATIENCE
     if node.call_later(done.set):
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), 0.2)
+        while not (done.is_set() or node._closing or node.app._closing or time.monotonic() > deadline):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), _LOOK)
 
 
 def squeeze(text: str) -> str:
