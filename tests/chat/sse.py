@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from roleplay.chat.remotes import Remote, parse_remote
+
+PATIENCE = 30.0
+"""Seconds until a test fails that waits for what never comes."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Script:
     """Sent with another status than 200."""
     param: str | None = None
     """The setting that the error names."""
-    pause: float = 0.0
-    """Seconds before each piece."""
+    waits: bool = False
+    """Wait for the server's `go_on` behind the first piece."""
     hang_up: bool = False
     """Break the connection off behind the pieces."""
     silent: bool = False
@@ -50,6 +52,8 @@ class Server:
     """With what key."""
     left: threading.Event = field(default_factory=threading.Event)
     """Set once the other side hung up early."""
+    go_on: threading.Event = field(default_factory=threading.Event)
+    """Set by a test where a script waits for it."""
 
     def remote(self, model: str = "small") -> Remote:
         """One of its models."""
@@ -108,9 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.send_header("connection", "close")
         self.end_headers()
-        for line in script.raw or [f"data: {json.dumps(chunk)}\n\n" for chunk in _chunks(script)]:
-            time.sleep(script.pause)
+        for number, line in enumerate(script.raw or [f"data: {json.dumps(chunk)}\n\n" for chunk in _chunks(script)]):
             self._send(line)
+            if script.waits and number == 1:
+                self.server_state.go_on.wait(PATIENCE)
         if script.stuck:
             self._wait()
         elif not script.hang_up:
@@ -124,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wait(self) -> None:
         """Until the other side hangs up."""
-        self.connection.settimeout(20)
+        self.connection.settimeout(PATIENCE)
         with suppress(ConnectionError):  # hung up before all was read
             self.rfile.read(1)
         self.server_state.left.set()

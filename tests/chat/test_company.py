@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from roleplay.generation.settings import Sampling
 from roleplay.paths import Home
 from tests.chat.scripted import CARD, Reply, Scripted, shown, stored
 from tests.chat.scripted_worker import scripted
-from tests.chat.sse import Script, Server, streaming
+from tests.chat.sse import PATIENCE, Script, Server, streaming
 
 HERE = LANES["persona+prefix"]
 NOWHERE = Scripted()
@@ -198,19 +198,26 @@ def test_a_reply_that_breaks_off_keeps_what_was_said(home: Home) -> None:
 
 
 def test_lanes_stream_together_and_one_that_fails_stops_nobody() -> None:
-    with streaming(Script(pause=0.02)) as one, streaming(Script(status=500)) as other:
+    """The server goes on only after the base, too, has said something: who waited for one's end would wait in vain."""
+    with streaming(Script(waits=True)) as one, streaming(Script(status=500)) as other:
         company = Company(Slow(), CARD, [one.remote("slow"), other.remote("broken")])
-        cancel, heard = Cancel(), []
+        cancel, heard = Cancel(), list[Heard]()
         for said in company.answer(question(HERE, *company.lanes), cancel):
             heard.append(said)
+            if isinstance(said, Piece) and said.lane == HERE and any(pieces(heard, company.lanes[0])):
+                one.go_on.set()
             if isinstance(said, Finished) and said.lane.model:
                 cancel.stop(HERE)
 
-    pieces = [said.lane.name for said in heard if isinstance(said, Piece)]
-    assert pieces.count("@slow") == 3
-    assert "persona+prefix" in pieces[pieces.index("@slow") :]
+    assert one.go_on.is_set()
+    assert pieces(heard, company.lanes[0]) == ["Hello", ", ", "Captain."]
     assert [said.lane.name for said in heard if isinstance(said, Finished)] == ["@slow", "persona+prefix"]
     assert [said.lane.name for said in heard if isinstance(said, Unanswered)] == ["@broken"]
+
+
+def pieces(heard: list[Heard], lane: Lane) -> list[str]:
+    """What a lane has said so far."""
+    return [said.text for said in heard if isinstance(said, Piece) and said.lane == lane]
 
 
 def test_where_the_base_fails_the_others_finish_first(server: Server) -> None:
@@ -222,30 +229,42 @@ def test_where_the_base_fails_the_others_finish_first(server: Server) -> None:
     assert [said.text for said in heard if isinstance(said, Finished)] == ["Hello, Captain."]
 
 
-@pytest.mark.parametrize("script", [Script(silent=True), Script(stuck=True)])
-def test_a_server_that_hangs_can_be_stopped(script: Script) -> None:
+@pytest.mark.parametrize(
+    ("script", "said"), [(Script(silent=True), []), (Script(stuck=True), ["Hello", ", ", "Captain."])]
+)
+def test_a_server_that_hangs_can_be_stopped(script: Script, said: list[str]) -> None:
     with streaming(script) as server, streaming() as other:
         remotes = [server.remote("hangs"), other.remote("well")]
-        cancel = Cancel()
-        threading.Timer(0.3, cancel.stop, [remotes[0].lane]).start()
-        begun = time.monotonic()
-        heard = list(Company(NOWHERE, CARD, remotes).answer(question(*(remote.lane for remote in remotes)), cancel))
+        (hangs, well), cancel, heard = (remote.lane for remote in remotes), Cancel(), list[Heard]()
+        for one in Company(NOWHERE, CARD, remotes).answer(question(hangs, well), cancel):
+            heard.append(one)
+            if pieces(heard, hangs) == said and any(isinstance(one, Finished) for one in heard):
+                until(lambda: server.bodies)
+                cancel.stop(hangs)
 
-        assert time.monotonic() - begun < 3
-        assert server.left.wait(3)
-    ends = {one.lane.name: (one.text, one.stopped) for one in heard if isinstance(one, Finished)}
-    said = "Hello, Captain." if script.stuck else ""
-    assert ends == {"@hangs": (said, "cancelled"), "@well": ("Hello, Captain.", "end")}
+        assert server.left.wait(PATIENCE)
+    ends = {one.lane: (one.text, one.stopped) for one in heard if isinstance(one, Finished)}
+    assert ends == {hangs: ("".join(said), "cancelled"), well: ("Hello, Captain.", "end")}
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for what another thread does."""
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
 
 
 def test_stopping_all_stops_everybody() -> None:
     with streaming(Script(silent=True)) as server:
-        cancel = Cancel()
+        cancel, heard = Cancel(), list[Heard]()
         company = Company(Slow(), CARD, [server.remote()])
-        threading.Timer(0.2, cancel.stop).start()
-        heard = list(company.answer(question(HERE, server.remote().lane), cancel))
+        for one in company.answer(question(HERE, server.remote().lane), cancel):
+            heard.append(one)
+            if server.bodies:
+                cancel.stop()
 
-        assert server.left.wait(3)
+        assert server.left.wait(PATIENCE)
     assert {one.lane.name: one.stopped for one in heard if isinstance(one, Finished)} == {
         "persona+prefix": "cancelled",
         "@small": "cancelled",
@@ -259,8 +278,8 @@ def test_whoever_stops_listening_stops_everybody() -> None:
         next(said for said in heard if isinstance(said, Piece) and said.lane.model)
         heard.close()  # type: ignore[attr-defined]  # it is a generator
 
-        assert server.left.wait(3)
-        assert local.ended.wait(3)
+        assert server.left.wait(PATIENCE)
+        assert local.ended.wait(PATIENCE)
 
 
 def test_a_server_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
