@@ -38,7 +38,7 @@ def main(scene: str) -> None:
     assert isinstance(opening, Opening)
     if scene == "slow":
         send(Stage("importing", 0, 1))
-        time.sleep(60)
+        time.sleep(120)
     if scene == "silent":
         sys.exit(3)
     if scene == "talkative":
@@ -76,7 +76,7 @@ def answer(scene: str, number: int, question: Question, send: Callable[[Message]
     if scene == "garbage" and number == 0:
         os.write(1, b"Loading checkpoint shards\n")
         send(Finished(lane, "lost", 1, "end", 1.0))
-        time.sleep(60)
+        time.sleep(120)
     if scene == "torn":
         os.write(1, encode(Answered())[:-5])
         os._exit(0)
@@ -84,7 +84,7 @@ def answer(scene: str, number: int, question: Question, send: Callable[[Message]
         (opening.home / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     if scene == "stubborn":
-        time.sleep(60)
+        time.sleep(120)
     stopped = "end"
     if scene == "waits":  # until it is told to stop
         stopped = "cancelled" if b'"Stop"' in sys.stdin.buffer.readline() else "wrong"

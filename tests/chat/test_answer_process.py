@@ -21,6 +21,8 @@ from roleplay.text import clean
 from tests.chat.scripted_worker import EVIL, scripted
 
 PERSONA, BASE = LANES["persona+prefix"], LANES["base"]
+PATIENCE = 60.0
+"""Seconds until a test fails that waits for what never comes."""
 HI = (Turn("user", "Hi"),)
 QUESTION = Question((Ask(PERSONA, ("who",), 0, HI), Ask(BASE, (), 0, HI)), Sampling())
 
@@ -204,16 +206,16 @@ def test_a_stop_while_another_thread_loads_gives_up_waiting(played: Play) -> Non
     process.tell = lambda stage: telling.set()
     with ThreadPoolExecutor(3) as pool:
         loading = pool.submit(process.load)
-        assert telling.wait(20)
+        assert telling.wait(PATIENCE)
         asking = pool.submit(lambda: list(process.answer(QUESTION, cancel)))
         loading_too = pool.submit(process.load, cancel)
         cancel.stop()
-        assert asking.result(timeout=20) == []
-        assert loading_too.result(timeout=20) is None
+        assert asking.result(timeout=PATIENCE) == []
+        assert loading_too.result(timeout=PATIENCE) is None
         assert not loading.done()
         process.close()
         with pytest.raises(BaseModelError, match="the chat is closed"):
-            loading.result(timeout=20)
+            loading.result(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
 from tests.chat.scripted_worker import scripted
 
+PATIENCE = 60.0
+"""Seconds until a test fails that waits for what never comes."""
 QUESTION = Question((Ask(LANES["base"], (), 0, (Turn("user", "Hi"),)),), Sampling())
 
 
@@ -45,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for what another thread does."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < ends
         time.sleep(0.005)
@@ -56,11 +58,11 @@ def test_closing_while_it_loads_ends_the_process_and_the_waiting(started: list[s
     process.tell = lambda stage: telling.set()
     with ThreadPoolExecutor(2) as pool:
         loading = [pool.submit(process.load) for _ in range(2)]
-        assert telling.wait(20)
+        assert telling.wait(PATIENCE)
         process.close()
         for waiting in loading:
             with pytest.raises(BaseModelError, match=r"^the chat is closed$"):
-                waiting.result(timeout=20)
+                waiting.result(timeout=PATIENCE)
     assert len(started) == 1
 
 
@@ -75,10 +77,10 @@ def test_closing_while_it_answers_ends_the_process_and_the_reply(started: list[s
 
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(listen)
-        assert speaking.wait(20)
+        assert speaking.wait(PATIENCE)
         process.close()
         with pytest.raises(BaseModelError, match=r"^the chat is closed$"):
-            listening.result(timeout=20)
+            listening.result(timeout=PATIENCE)
     assert len(heard) == 2
 
 

@@ -137,7 +137,7 @@ def test_the_conversation_whose_reply_streams_is_resumed_with_all_of_its_half(op
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert heard.wait(20)
+    assert heard.wait(60)
     talk.resume(1)
     listener.join()
 
