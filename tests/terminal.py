@@ -64,7 +64,7 @@ class Terminal:
             return False
         return True
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Read until `condition` holds. Raises TimeoutError with the screen."""
         end = time.monotonic() + seconds
         while not condition():
@@ -72,7 +72,7 @@ class Terminal:
                 raise TimeoutError(f"not within {seconds} s; the screen shows:\n{self.text}")
             self.read(0.05)
 
-    def wait_for(self, text: str, seconds: float = 60) -> None:
+    def wait_for(self, text: str, seconds: float = 120) -> None:
         """Read until the screen shows `text`."""
         self.wait(lambda: text in self.text, seconds)
 
@@ -85,7 +85,7 @@ class Terminal:
         self._screen.resize(rows, columns)
         self.process.setwinsize(rows, columns)
 
-    def wait_exit(self, seconds: float = 30) -> int:
+    def wait_exit(self, seconds: float = 60) -> int:
         """Read until the program has ended; its exit status, negative for a signal."""
         self.wait(lambda: not self.process.isalive(), seconds)
         while self.read(0.1):

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ class Reply:
     hang_up: bool = False
     """Close the connection without a word."""
     wait: float = 0.0
-    """Seconds before it answers."""
+    """Seconds before it answers; cut short where the server ends."""
     finish: str = "stop"
 
 
@@ -55,6 +54,8 @@ class ChatServer:
     models: tuple[str, ...] = ("small",)
     requests: list[Request] = field(default_factory=list)
     """Chat requests, retries included."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when the server ends."""
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def serving(reply: Callable[[Request], Reply | str] | Reply | str) -> Iterator[C
     try:
         yield state
     finally:
+        state.over.set()
         web.shutdown()
         web.server_close()
         thread.join()
@@ -96,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_state.requests.append(request)
         reply = self.server_state.reply(request)
         reply = Reply(reply) if isinstance(reply, str) else reply
-        time.sleep(reply.wait)
+        self.server_state.over.wait(reply.wait)
         if reply.hang_up:
             self.close_connection = True
             return

@@ -53,7 +53,7 @@ def wish(tmp_path: Path, server: ChatServer) -> Wish:
     card = write_pell(tmp_path / "characters", tmp_path / "no-base")
     book = tmp_path / "book.txt"
     book.write_text(BOOK, encoding="utf-8")
-    choice = ModelChoice(server.url, "small", timeout=5)
+    choice = ModelChoice(server.url, "small", timeout=60)
     out = card.parent / "pell" / "proposed.yaml"
     return Wish(load_card(card), book, out, choice, choice, passage=120, pairs=1, dialogues=1)
 
@@ -211,7 +211,7 @@ def test_another_threshold_costs_no_request(wish: Wish) -> None:
 
 def test_another_model_and_another_seed_are_asked_anew(wish: Wish, server: ChatServer) -> None:
     propose(wish, silent)
-    other = ModelChoice(server.url, "large", timeout=5)
+    other = ModelChoice(server.url, "large", timeout=60)
     assert propose(replace(wish, scorer=other, force=True), silent).spent.requests == 10
     assert propose(replace(wish, seed=1, force=True), silent).spent.requests == 15
 

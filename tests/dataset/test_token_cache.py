@@ -1,5 +1,5 @@
+import os
 import shutil
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -233,11 +233,12 @@ def test_the_newest_sixteen_files_are_kept_and_strange_ones_left_alone(
     folder.mkdir(parents=True)
     (folder / "note.txt").write_text("mine")
     (folder / ".abc.tokens.x7w1").write_text("left by a killed writer")
+    os.utime(folder / ".abc.tokens.x7w1", (0, 0))
     paths = []
     for limit in range(20):
         file = open_cache(folder, voice, [], limit)
         file.write([], {})
         paths.append(file.path)
-        time.sleep(0.002)  # so that times of files differ
+        os.utime(file.path, (limit + 1, limit + 1))  # times of files made at once may be equal
 
     assert sorted(folder.iterdir()) == sorted([folder / "note.txt", *paths[-16:]])

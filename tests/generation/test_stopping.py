@@ -127,7 +127,7 @@ def test_leaving_a_stream_stops_the_model_and_its_thread(endless: Engine, before
     cancel = Cancel()
 
     def wait() -> None:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 30
         while not cancel.all and time.monotonic() < until:
             time.sleep(0.001)
 
@@ -143,11 +143,11 @@ def test_leaving_a_stream_stops_the_model_and_its_thread(endless: Engine, before
 
 def test_a_stream_that_nobody_reads_starts_nothing(endless: Engine, before_token: BeforeToken) -> None:
     computed = before_token(0, lambda: None)
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     stream = endless.stream(ALL, PROMPTS, LONG)
 
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     stream.close()
     assert computed == []
 

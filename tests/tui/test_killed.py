@@ -30,9 +30,9 @@ def test_a_kill_at_any_instant_keeps_every_turn(kills: int, home: Home) -> None:
                 said.append(f"question {len(said)}")
                 terminal.type(f"{said[-1]}\r")
                 replies = whole + 1
-                terminal.wait(lambda wanted=said[-1]: _streams(home, wanted), 20)
+                terminal.wait(lambda wanted=said[-1]: _streams(home, wanted))
                 if not last:
-                    terminal.wait(lambda replies=replies: _whole(home) >= replies, 20)
+                    terminal.wait(lambda replies=replies: _whole(home) >= replies)
                     whole += 1
                     settle(terminal)  # what is on disk is not drawn yet, and a reply that is not is still under way
             _read_for(terminal, draw.uniform(0, 0.7))

@@ -12,7 +12,7 @@ from roleplay.cards.load import CardFile
 from roleplay.chat.said import Exchange
 from roleplay.chat.store import ChatStore
 from roleplay.paths import Home
-from tests.tui.person import Person, meet, play, stored
+from tests.tui.person import PATIENCE, Person, meet, play, stored
 from tests.tui.script import Gate, Reply
 from tui.conversation import Conversation
 from tui.switches import Switches
@@ -72,7 +72,7 @@ def test_leaving_while_the_chat_is_drawn_is_leaving_like_any_other(
         await show(self, exchanges)
         switches = app.screen.query_one(Switches)
         app.exit()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while switches.is_attached and time.monotonic() < deadline:
             await asyncio.sleep(0)
 
