@@ -11,6 +11,7 @@ from roleplay.cards.model import is_identifier
 from roleplay.cards.tavern.became import Became, as_written, aside, became
 from roleplay.cards.tavern.character import EXAMPLES, OWN
 from roleplay.cards.tavern.open import TavernFile, icon_of, open_tavern
+from roleplay.cards.tavern.own_files import ICON
 from roleplay.cards.tavern.travel import Arrival, arrive
 from roleplay.cards.write import card_yaml
 from roleplay.corpora.write import native_yaml
@@ -20,8 +21,6 @@ from roleplay.text import one_line
 
 ARCHIVE = "charx"
 """Folder, below the character's own, for the files of an archive."""
-ICON = "assets/icon/main."
-"""Where an archive of ours has the picture, but for the ending."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
-from roleplay.authoring.tavern_in import ARCHIVE, ICON
+from roleplay.authoring.tavern_in import ARCHIVE
 from roleplay.cards.load import CardFile, resolve_corpus
 from roleplay.cards.model import Card, CorpusEntry
 from roleplay.cards.tavern.character import EXAMPLES, OWN, Character
@@ -15,6 +15,7 @@ from roleplay.cards.tavern.charx import SCHEMES, write_charx
 from roleplay.cards.tavern.json_text import json_text
 from roleplay.cards.tavern.luggage import safe_path
 from roleplay.cards.tavern.open import DRAWN
+from roleplay.cards.tavern.own_files import ICON
 from roleplay.cards.tavern.png import SIGNATURE, write_png
 from roleplay.cards.tavern.refuse import refused
 from roleplay.cards.tavern.spec import Spec
@@ -50,13 +51,21 @@ class ExportedCard:
 
 
 @dataclass
-class _Gathered:
+class Gathered:
+    """A character with everything that goes along."""
+
     character: Character
+    """Its card, the paths of its corpora written for the road, and their texts."""
     sample: list[Dialogue]
+    """A few dialogues where it has no examples of its own."""
     picture: tuple[bytes, str] | None = None
+    """Content and ending of its picture; `None` where it has none, or has it in `archive`."""
     archive: dict[str, bytes] = field(default_factory=dict)
+    """Other files of the archive that it came from, by path."""
     carried: list[str] = field(default_factory=list)
+    """Corpora that go along, by their paths on the card."""
     left_behind: list[str] = field(default_factory=list)
+    """What cannot go along, each with the reason."""
 
 
 def check_format(name: str) -> Format:
@@ -78,12 +87,12 @@ def export_card(card_file: CardFile, format_: Format, out: Path | None = None, *
     path = path / f"{card_file.card.name}{ending}" if path.is_dir() else path
     if path.exists() and (not force or path.resolve() == card_file.path.resolve()):
         raise StorageError(f"{shown(path)} is there already; choose another --out, or add --force to replace it")
-    gathered = _gather(card_file, format_)
+    gathered = gather(card_file, format_)
     write_file(path, _content(gathered, format_, shown(path)))
     return ExportedCard(path, format_, tuple(gathered.carried), tuple(gathered.left_behind))
 
 
-def _content(gathered: _Gathered, format_: Format, file: str) -> bytes:
+def _content(gathered: Gathered, format_: Format, file: str) -> bytes:
     if format_ == "webui":
         return plain_yaml(depart(gathered.character, "webui")).encode()
     if format_ in ("v2-json", "v3-json"):
@@ -104,7 +113,7 @@ def _content(gathered: _Gathered, format_: Format, file: str) -> bytes:
     return write_png(_as_png(gathered.picture[0], file), texts, file)
 
 
-def _whole(gathered: _Gathered, spec: Spec) -> dict[str, Any]:
+def _whole(gathered: Gathered, spec: Spec) -> dict[str, Any]:
     return depart(gathered.character, spec, gathered.sample)
 
 
@@ -115,10 +124,10 @@ def _json(value: Any, file: str, indent: int | None = None) -> bytes:
         raise refused(file, "cannot hold a number of the card that is not finite", "correct it on the card") from error
 
 
-def _gather(card_file: CardFile, format_: Format) -> _Gathered:
-    """The character with its files, the paths of its corpora written for the road."""
+def gather(card_file: CardFile, format_: Format) -> Gathered:
+    """The character with its files, as `format_` can carry them. Raises FileFaults for a corpus that has faults."""
     card = card_file.card
-    gathered = _Gathered(Character(card), [])
+    gathered = Gathered(Character(card), [])
     examples: list[Dialogue] = []
     files: dict[str, str] = {}
     entries: list[CorpusEntry] = []
@@ -185,7 +194,7 @@ def _sample(card_file: CardFile) -> list[Dialogue]:
     return sample
 
 
-def _add_pictures(gathered: _Gathered, card_file: CardFile, format_: Format) -> None:
+def _add_pictures(gathered: Gathered, card_file: CardFile, format_: Format) -> None:
     card, folder = card_file.card, card_file.path.resolve().parent
     archive = folder / card.name / ARCHIVE
     found = [path for path in sorted(archive.rglob("*")) if path.is_file() and path.resolve().is_relative_to(archive)]

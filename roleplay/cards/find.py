@@ -1,8 +1,9 @@
-"""Find characters: in `./characters`, then the home, then those that ship."""
+"""Find characters: in `./characters`, then the home, then installed packs, then those that ship."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from roleplay.cards.installed import active_packs
 from roleplay.cards.load import CardFile, load_card
 from roleplay.errors import NotFound
 from roleplay.paths import Home, shipped, shown
@@ -14,7 +15,7 @@ class Place:
     """A folder of cards."""
 
     name: str
-    """`project`, `home` or `shipped`."""
+    """`project`, `home`, `pack` or `shipped`."""
     folder: Path
     """It may not exist."""
 
@@ -24,6 +25,7 @@ def card_places(home: Home) -> list[Place]:
     return [
         Place("project", Path.cwd() / "characters"),
         Place("home", home.characters),
+        *(Place("pack", folder / "characters") for folder in active_packs(home).values()),
         Place("shipped", shipped() / "characters"),
     ]
 
@@ -51,6 +53,7 @@ def find_card(name: str, home: Home) -> Path:
         return path
     cards = find_cards(home)
     if name not in cards:
-        looked = ", ".join(dict.fromkeys(shown(place.folder) for place in card_places(home)))
+        folders = [home.packs if place.name == "pack" else place.folder for place in card_places(home)]
+        looked = ", ".join(dict.fromkeys(shown(folder) for folder in folders))
         raise NotFound(f"there is no character '{name}' in {looked}; {did_you_mean(name, cards)}")
     return cards[name][0]

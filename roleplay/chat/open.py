@@ -140,7 +140,7 @@ def open_character(
     name = card_file.card.name
     folders = adapter_folders(home, name, which)
     if run is not None:
-        by_run = {folder.parents[1].name: folder for folder in folders if folder.is_relative_to(home.runs)}
+        by_run = {folder.parents[1].name: folder for folder in folders if folder.is_relative_to(home.root)}
         if run not in by_run:
             raise AdapterError(f"{name} has no finished run '{run}'; {did_you_mean(run, by_run)}")
         folders = [by_run[run]]

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, chats, data, demo, evaluate, locate, runs, study, sweep, train
+from roleplay.cli import cards, chat, chats, data, demo, evaluate, locate, pack, runs, study, sweep, train
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -22,6 +22,7 @@ app.add_typer(cards.app, name="cards")
 app.add_typer(chats.app, name="chats")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
+app.add_typer(pack.app, name="pack")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)

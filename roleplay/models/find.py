@@ -1,4 +1,4 @@
-"""Which adapters answer for a character: the promoted one, those of its newest finished runs, the shipped ones."""
+"""Which adapters answer for a character: the promoted one, the newest of finished runs and packs, the shipped ones."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roleplay.cards.installed import active_pack, in_use_since
 from roleplay.errors import AdapterError
 from roleplay.models.passport import Passport, read_passport
 from roleplay.paths import Home, recover_folder, shipped, shown
@@ -22,7 +23,7 @@ class AdapterChoice:
     """One adapter of a character that a person can choose."""
 
     run: str
-    """Name of the run that made it; `shipped` for one that came with the program."""
+    """Name of the run that made it; `shipped` for one that came with the program, `pack-…` with a pack."""
     which: str
     """`best`, `last` or `epoch-N`."""
     folder: Path
@@ -125,9 +126,14 @@ def promoted_file(home: Home, character: str) -> Path:
 
 
 def _places(home: Home, character: str) -> list[tuple[str, Path]]:
-    """Names of finished runs, the newest first, then `shipped`, with the folders their adapters lie in."""
-    runs = [(run.name, run / "adapter") for run in _finished_runs(home, character)]
-    return [*runs, (SHIPPED, _shipped_adapters(character))]
+    """Names of finished runs and of the pack in use, the newest first, then `shipped`; with folders of adapters."""
+    dated = [(_finished(run), run) for run in run_folders(home, character)]
+    pack = active_pack(home, character)
+    if pack is not None:
+        with contextlib.suppress(OSError):  # it is just being removed
+            dated.append((in_use_since(home, character), pack))
+    newest = sorted(((at, run) for at, run in dated if at is not None), reverse=True)
+    return [*((run.name, run / "adapter") for _, run in newest), (SHIPPED, _shipped_adapters(character))]
 
 
 def _is_there(folder: Path) -> bool:
@@ -147,13 +153,11 @@ def run_folders(home: Home, character: str) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
 
 
-def _finished_runs(home: Home, character: str) -> list[Path]:
-    """Folders of finished runs, the newest first."""
-    ended: dict[Path, float] = {}
-    for run in run_folders(home, character):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # not finished, or just being removed
-            ended[run] = (run / "summary.json").stat().st_mtime
-    return sorted(ended, key=lambda run: ended[run], reverse=True)
+def _finished(run: Path) -> float | None:
+    """When the run was finished, seconds since the epoch; `None` where it was not, or is just being removed."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return (run / "summary.json").stat().st_mtime
+    return None
 
 
 def _shipped_adapters(character: str) -> Path:
@@ -170,7 +174,10 @@ def _passport(folder: Path) -> Passport | None:
 def base_of_adapter(folder: Path) -> str:
     """The base to load for an adapter: as its run named it, else as its passport does. Raises AdapterError."""
     source = _run_config(folder).get("base_source")
-    return str(source) if source else read_passport(folder).base.name
+    if source:
+        return str(source)
+    base = read_passport(folder).base
+    return base.name if base.revision is None else f"{base.name}@{base.revision}"
 
 
 def quant_of_adapter(folder: Path) -> str:

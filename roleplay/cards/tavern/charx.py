@@ -19,6 +19,8 @@ MOST = 256 * 2**20
 MOST_CARD = 32 * 2**20
 """Largest `card.json` in bytes."""
 MOST_FILES = 2000
+_ADAPTER = "roleplay/adapter/"
+"""Weights of a pack; no part of a card, and large."""
 
 _AGAIN = "get the file again from where it came"
 
@@ -51,6 +53,8 @@ def read_charx(data: bytes, file: str) -> Charx:
                         file, f"holds '{one_line(entry.filename)}' twice", "pack it again with each file once"
                     )
                 seen.add(entry.filename.casefold())
+                if entry.filename.startswith(_ADAPTER):
+                    continue
                 limit = min(left, MOST_CARD) if entry.filename == CARD else left
                 with archive.open(entry) as packed:
                     content = packed.read(limit + 1)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from roleplay.cards.tavern.charx import SCHEMES, read_charx
 from roleplay.cards.tavern.json_text import parse_json
+from roleplay.cards.tavern.own_files import own_files_taken
 from roleplay.cards.tavern.png import SIGNATURE, Png, read_png
 from roleplay.cards.tavern.refuse import refused
 from roleplay.errors import FileFaults
@@ -49,7 +50,8 @@ def open_tavern(path: Path) -> TavernFile:
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data.startswith(b"PK\3\4") or path.suffix.lower() == ".charx":
         charx = read_charx(data, file)
-        return TavernFile(parse_json(charx.card, f"{file}:card.json"), "charx", files=charx.files)
+        value, files = own_files_taken(parse_json(charx.card, f"{file}:card.json"), charx.files)
+        return TavernFile(value, "charx", files=files)
     if len(data) > MOST_TEXT:
         raise refused(file, f"has {len(data):,} bytes; {MOST_TEXT:,} are read", "a card is smaller")
     if path.suffix.lower() in (".yaml", ".yml"):

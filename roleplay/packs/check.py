@@ -1,0 +1,154 @@
+"""What is wrong with an unpacked pack, all of it at once; nothing of it has been run or loaded."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from roleplay.cards.load import load_card
+from roleplay.cards.model import Card, is_identifier
+from roleplay.cards.tavern.charx import CARD
+from roleplay.cards.tavern.json_text import parse_json
+from roleplay.errors import AdapterError, FileFaults, PackError
+from roleplay.generation.canaries import read_canaries
+from roleplay.models.passport import BaseIdentity, Passport, read_passport
+from roleplay.models.plain_adapter import PARTS, plain_config
+from roleplay.models.shape import CONFIG, WEIGHTS, Shape
+from roleplay.packs.manifest import MANIFEST, Manifest
+from roleplay.packs.places import ADAPTER, CANARIES, TEXTS, card_place, installed_place
+from roleplay.packs.same_card import card_differences
+from roleplay.packs.texts import MOST_CARD, json_problems, text_problem, unclean
+from roleplay.packs.weights import adapter_problems
+from roleplay.strictyaml import parse
+from roleplay.text import fingerprint, one_line
+
+_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?(@[\w./-]{1,100})?")
+"""A base as a pack may name it: never a path."""
+_CODE = (
+    b"\x80\x02",
+    b"\x80\x03",
+    b"\x80\x04",
+    b"\x80\x05",
+    b"PK\x03\x04",
+    b"\x7fELF",
+    b"MZ",
+    b"#!",
+    b"\xca\xfe\xba\xbe",
+)
+"""What pickles, archives and programs begin with."""
+
+
+def problems_of(folder: Path, manifest: Manifest) -> list[str]:
+    """Everything that is wrong with the pack unpacked into `folder`, whose hashes were checked already."""
+    found = [*_texts(folder, manifest)]
+    if found:  # what follows reads them
+        return found
+    found += _card(folder, manifest)
+    try:
+        found += _adapter(folder, manifest)
+    except (PackError, AdapterError, OSError) as error:
+        found.append(f"the adapter: {error}")
+    if CANARIES in _paths(manifest):
+        try:
+            canaries = read_canaries(folder / installed_place(CANARIES, manifest.name))
+        except AdapterError as error:
+            found.append(str(error))
+        else:
+            weights = next((one.sha256 for one in manifest.entries if one.path == f"{ADAPTER}{WEIGHTS}"), None)
+            if canaries.adapter != weights:
+                found.append("its canaries are of another adapter")
+    return found
+
+
+def _paths(manifest: Manifest) -> set[str]:
+    return {entry.path for entry in manifest.entries}
+
+
+def _texts(folder: Path, manifest: Manifest) -> Iterator[str]:
+    for name in sorted(_paths(manifest) | {MANIFEST}):
+        path, called = folder / installed_place(name, manifest.name), one_line(name, 120)
+        if name.lower().endswith(TEXTS):
+            problem = text_problem(path, called)
+            if problem is not None:
+                yield problem
+            elif name.lower().endswith(".json"):
+                yield from json_problems(path, called)
+        elif name != f"{ADAPTER}{WEIGHTS}":
+            with path.open("rb") as file:
+                if file.read(8).startswith(_CODE):
+                    yield f"'{called}' is no picture or sound but a program, a pickle or an archive"
+
+
+def _card(folder: Path, manifest: Manifest) -> list[str]:
+    place = card_place(manifest.name)
+    missing = [name for name in (CARD, place) if name not in _paths(manifest)]
+    if missing:
+        return [f"'{name}' is missing" for name in missing]
+    path = folder / installed_place(place, manifest.name)
+    if path.stat().st_size > MOST_CARD:
+        return [f"'{place}' has {path.stat().st_size:,} bytes; {MOST_CARD:,} are read"]
+    try:
+        card_file = load_card(path)
+        tavern = parse_json((folder / CARD).read_bytes(), CARD)
+    except FileFaults as error:
+        return [str(fault).replace(f"{folder}/", "") for fault in error.faults]
+    found = [f"'{place}' holds control characters in {where}" for where in unclean(parse(path).value)]
+    found += _references(card_file.card, manifest)
+    found += [f"'{place}': {problem}" for problem in _facts(card_file.card, manifest)]
+    return found or card_differences(card_file, tavern)
+
+
+def _references(card: Card, manifest: Manifest) -> Iterator[str]:
+    """A card from a stranger names files of the pack and nothing else of this machine."""
+    own = f"{card.name}/"
+    for entry in card.corpora:
+        if entry.path is None:
+            yield f"its card names the corpus {one_line(str(entry.registry or entry.character))}, which is not in it"
+        elif not entry.path.startswith(own):
+            yield f"its card names the corpus '{one_line(entry.path)}', which is not the character's own"
+    if card.avatar is not None and not card.avatar.startswith(own):
+        yield f"its card names the picture '{one_line(card.avatar)}', which is not the character's own"
+    if card.knowledge:
+        yield f"its card names the files {one_line(', '.join(card.knowledge))}, which no pack holds"
+    if card.base is not None and not _HUB.fullmatch(card.base):
+        yield f"its card names the base '{one_line(card.base)}', which is a place on a machine and no name"
+    if card.training.model_extra and "from_adapter" in card.training.model_extra:
+        yield "its card trains on from an adapter of somebody's machine (training.from_adapter)"
+
+
+def _facts(card: Card, manifest: Manifest) -> Iterator[str]:
+    """What the manifest says of the card."""
+    for key in ("display_name", "version", "creator", "language", "license"):
+        mine, told = getattr(card, key), getattr(manifest, key)
+        if mine != told:
+            yield f"{key} is '{one_line(mine)}', and the manifest says '{one_line(told)}'"
+
+
+def _adapter(folder: Path, manifest: Manifest) -> list[str]:
+    """Raises PackError or AdapterError for files that cannot be read at all."""
+    there = [part for part in PARTS if f"{ADAPTER}{part}" in _paths(manifest)]
+    if manifest.adapter is None or manifest.base is None:
+        odd = there or manifest.adapter or manifest.base or CANARIES in _paths(manifest)
+        return ["it holds parts of an adapter that its manifest does not describe"] if odd else []
+    if len(there) < len(PARTS):
+        return [f"'{ADAPTER}{part}' is missing" for part in PARTS if part not in there]
+    adapter, place = manifest.adapter, folder / installed_place(ADAPTER.rstrip("/"), manifest.name)
+    base = BaseIdentity(**manifest.base.model_dump())
+    if not _HUB.fullmatch(base.name if base.revision is None else f"{base.name}@{base.revision}"):
+        return [f"the manifest names the base '{one_line(base.name)}', which is a place on a machine and no name"]
+    passport = read_passport(place)
+    known = Passport(manifest.name, base, passport.run, adapter.step, adapter.heldout_loss)
+    found = []
+    if passport != known or not is_identifier(str(passport.run)):
+        found.append("the adapter's passport and the manifest differ in character, base, step or loss")
+    shape = Shape(adapter.rank, adapter.alpha, adapter.rslora)
+    wanted: dict[str, Any] = plain_config(shape, adapter.targets, base, fan_in_fan_out=adapter.fan_in_fan_out)
+    if json.loads((place / CONFIG).read_bytes()) != wanted:
+        found.append(f"'{ADAPTER}{CONFIG}' is not that of the plain LoRA of the manifest")
+    return found + [f"its adapter {problem}" for problem in adapter_problems(place / WEIGHTS, adapter)]
+
+
+def pack_id(manifest_file: Path) -> str:
+    """What tells one pack from any other: the hash of its manifest, which has the hashes of all else."""
+    return fingerprint(manifest_file.read_bytes())

@@ -1,0 +1,27 @@
+"""The card that other programs read is the same as ours: nobody is shown one character and given another."""
+
+from typing import Any
+
+from roleplay.cards.load import CardFile
+from roleplay.cards.tavern.own_files import with_own_files
+from roleplay.cards.tavern.travel import arrive
+from roleplay.errors import FileFaults
+from roleplay.strictyaml import read_utf8
+
+
+def card_differences(card_file: CardFile, tavern: Any) -> list[str]:
+    """Fields in which the two say otherwise."""
+    card, own = card_file.card, card_file.path.parent
+    texts = {
+        entry.path.removeprefix(f"{card.name}/"): read_utf8(own / entry.path) for entry in card.corpora if entry.path
+    }
+    try:
+        theirs = arrive(with_own_files(tavern, texts), "card.json", None, card.name).character.card
+    except FileFaults as error:
+        return [str(fault) for fault in error.faults]
+    aside: dict[str, Any] = {"avatar": None, "knowledge": []}
+    mine = card.model_copy(update=aside).model_dump()
+    other = theirs.model_copy(update=aside).model_dump()
+    for entry in other["corpora"]:
+        entry["path"] = str(entry["path"]).replace("{name}", card.name, 1)
+    return [f"card.json and the card differ in {key}" for key in mine if mine[key] != other[key]]
