@@ -4,7 +4,6 @@ import functools
 import multiprocessing
 import os
 import random
-import re
 import shutil
 import signal
 import sys
@@ -18,38 +17,60 @@ import pytest
 import torch
 
 from roleplay.cli import main
+from roleplay.models.base import Base
 from roleplay.paths import Home
+from roleplay.training import prepare
 from roleplay.training.checkpoints import newest_step, step_of
 from roleplay.training.run import Run
+from roleplay.training.steer import Interrupt
 from roleplay.training.trainer import PersonaTrainer
 from tests.cli.conftest import SHORT, Trained, roleplay
 from tests.cli.test_train_command import the_run
 from tests.training.pell import outcome
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until a process that shows no sign of life fails the test."""
 LAZY = ["transformers.models.llama.modeling_llama", "matplotlib.figure", "matplotlib.backends.backend_agg"]
 """What is imported only when it is used."""
 TRAIN = ("train", "pell", *SHORT, "--run", "whole")
 
 
-def command(arguments: tuple[str, ...], folder: Path, slow: float) -> None:
-    """The console command, in a new process; each of its steps takes `slow` seconds more."""
+def command(arguments: tuple[str, ...], folder: Path, held: int | None) -> None:
+    """The console command, in a new process; it waits within step `held`, or before its base where that is 0.
+
+    Files `held` and `asked` say that it waits, and that it has heard a signal meanwhile; `go` lets it go on.
+    """
     os.chdir(folder)
     os.environ["ROLEPLAY_HOME"] = str(folder.parent / "home")
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run behind `&`
     torch.set_num_threads(1)
-    step = PersonaTrainer.training_step
+    step, load = PersonaTrainer.training_step, prepare.load_base
 
-    def slowly(*given: Any, **options: Any) -> torch.Tensor:
-        time.sleep(slow)
-        return step(*given, **options)
+    def waiting(trainer: PersonaTrainer, *given: Any, **options: Any) -> torch.Tensor:
+        if trainer.state.global_step + 1 == held:
+            (interrupt,) = [one for one in trainer.callback_handler.callbacks if isinstance(one, Interrupt)]
+            wait_to_go(lambda: interrupt.asked)
+        return step(trainer, *given, **options)
 
-    PersonaTrainer.training_step = slowly
+    def loading(*given: Any, **options: Any) -> Base:
+        if held == 0:
+            wait_to_go(lambda: False)
+        return load(*given, **options)
+
+    PersonaTrainer.training_step, prepare.load_base = waiting, loading
     sys.argv = ["roleplay", *arguments]
     main()
+
+
+def wait_to_go(asked: Callable[[], bool]) -> None:
+    """In the process of the command: until the test says so."""
+    Path("held").touch()
+    while not Path("go").exists():
+        if asked():
+            Path("asked").touch()
+        time.sleep(0.005)
 
 
 Starter = Callable[..., BaseProcess]
@@ -68,8 +89,8 @@ def start(server: multiprocessing.context.ForkServerContext, pell: Path) -> Iter
     """Starts a command in the project; whatever is left of it is killed at the end."""
     started: list[BaseProcess] = []
 
-    def begin(*arguments: object, slow: float = 0.0) -> BaseProcess:
-        process = server.Process(target=command, args=(tuple(map(str, arguments)), Path.cwd(), slow))
+    def begin(*arguments: object, held: int | None = None) -> BaseProcess:
+        process = server.Process(target=command, args=(tuple(map(str, arguments)), Path.cwd(), held))
         process.start()
         started.append(process)
         return process
@@ -102,33 +123,36 @@ def end(process: BaseProcess, number: signal.Signals) -> int | None:
     return process.exitcode
 
 
+def goes_on(process: BaseProcess) -> int | None:
+    """Exit status of a process that waited."""
+    Path("go").touch()
+    process.join(PATIENCE)
+    return process.exitcode
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_signal_saves_ends_with_130_and_names_the_way_on(
     start: Starter, home: Home, trained: Trained, number: signal.Signals
 ) -> None:
-    process = start(*TRAIN)
-    wait_for(lambda: "step 3/30" in said(), process)
-    assert end(process, number) == 130
-    found = re.search(r"stopped at step (\d+); 'roleplay train pell --resume' goes on from there\n$", said())
-    assert found, said()
-    step = int(found[1])
+    process = start(*TRAIN, held=5)
+    wait_for(Path("held").exists, process)
+    os.kill(process.pid or 0, number)
+    wait_for(Path("asked").exists, process)
+    assert goes_on(process) == 130
+    assert said().endswith("stopped at step 5; 'roleplay train pell --resume' goes on from there\n")
     assert said("out") == f"run      {home.runs}/pell/whole\n"
-    assert 3 <= step < 30
-    assert newest_step(the_run(home).checkpoints) == step
+    assert newest_step(the_run(home).checkpoints) == 5
     again = roleplay("train", "pell", "--resume", "--json")
     assert again.status == 0
-    assert f"going on from step {step}\n" in again.err
+    assert "going on from step 5\n" in again.err
     assert outcome(the_run(home)) == outcome(trained.run)
 
 
 def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter, home: Home, trained: Trained) -> None:
-    slow = 1.0
-    process = start(*TRAIN, "--save-steps", 1, "--logging-steps", 1, slow=slow)
-    wait_for(lambda: "step 2/30" in said(), process)
-    time.sleep(slow / 4)  # into the third step
+    process = start(*TRAIN, "--save-steps", 1, "--logging-steps", 1, held=3)
+    wait_for(Path("held").exists, process)
     os.kill(process.pid or 0, signal.SIGINT)
-    time.sleep(slow / 4)
-    assert process.is_alive(), "the first Ctrl-C does not break a step off"
+    wait_for(Path("asked").exists, process)  # the first Ctrl-C does not break the step off
     assert end(process, signal.SIGINT) == 130
     assert "Traceback" not in said()
     assert "stopped at" not in said()
@@ -141,20 +165,19 @@ def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(start: Starter,
 
 
 def test_a_launcher_that_passes_ctrl_c_on_as_sigterm_does_not_press_it_twice(start: Starter, home: Home) -> None:
-    slow = 0.5
-    process = start(*TRAIN, slow=slow)
-    wait_for(lambda: "step 2/30" in said(), process)
-    time.sleep(slow / 4)
+    process = start(*TRAIN, held=3)
+    wait_for(Path("held").exists, process)
     os.kill(process.pid or 0, signal.SIGINT)
-    time.sleep(slow / 4)
-    assert end(process, signal.SIGTERM) == 130
-    assert re.search(r"stopped at step (\d+);", said())
+    wait_for(Path("asked").exists, process)
+    os.kill(process.pid or 0, signal.SIGTERM)
+    assert goes_on(process) == 130
+    assert "stopped at step 3;" in said()
     assert newest_step(the_run(home).checkpoints) == 3
 
 
 def test_a_signal_while_everything_is_loaded_ends_with_130(start: Starter, home: Home) -> None:
-    process = start(*TRAIN)
-    wait_for(lambda: "loading " in said(), process)
+    process = start(*TRAIN, held=0)
+    wait_for(Path("held").exists, process)
     assert end(process, signal.SIGINT) == 130
     assert "Traceback" not in said()
     assert not list(home.root.rglob("run.json"))
@@ -191,14 +214,20 @@ def kill_while_a_checkpoint_is_written(start: Starter, home: Home, _: Trained) -
         shutil.rmtree(folder.parent, ignore_errors=True)
         process = start(*TRAIN)
         for _passed in range(random.randint(0, 3)):
-            wait_for(functools.partial(newer, folder, newest_step(folder)), process)
-        wait_for(lambda: list(folder.glob(half)), process)
+            until_it_ends(functools.partial(newer, folder, newest_step(folder)), process)
+        until_it_ends(lambda: list(folder.glob(half)), process)
         time.sleep(random.uniform(0, 0.02))
         process.kill()
         process.join()
         for path in folder.glob(half):  # none where it had its own name already
             return step_of(path)
     return pytest.fail("no kill came while a checkpoint was written")
+
+
+def until_it_ends(seen: Callable[[], object], process: BaseProcess) -> None:
+    """Until there is something to see, or nothing more will come."""
+    while process.is_alive() and not seen():
+        time.sleep(0.0005)
 
 
 def newer(folder: Path, step: int | None) -> bool:
