@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len
 from textual import events
@@ -37,6 +38,15 @@ class Person:
 
     def __init__(self, app: ChatApp, pilot: Pilot[RoleplayError]) -> None:
         self.app, self.pilot = app, pilot
+        self.told: list[str] = []
+        """Passing notes so far, those that have passed, too."""
+        notify = app.notify
+
+        def noted(message: str, **options: Any) -> None:
+            self.told.append(message)
+            notify(message, **options)
+
+        app.notify = noted  # type: ignore[method-assign]
 
     @property
     def screen(self) -> list[str]:
@@ -134,7 +144,7 @@ class Person:
 
     async def is_told(self, text: str) -> None:
         """Wait until a passing note says this, however it is wrapped."""
-        await self.until(lambda: any(text in note.message for note in self.app._notifications), f"for {text!r}")
+        await self.until(lambda: any(text in note for note in self.told), f"for {text!r}")
 
     async def sees_no(self, text: str) -> None:
         """Wait until this is shown no more."""

@@ -220,7 +220,7 @@ def test_the_table_follows_the_width_of_the_screen(mira: CardFile, home: Home) -
         await person.until(lambda: view(person).virtual_size.width <= 80)
         await person.pilot.resize_terminal(40, 24)
         await person.until(lambda: view(person).virtual_size.width > 40)  # nothing is lost: it scrolls sideways
-        assert not person.app.screen.query_one("#bits").display
+        await person.until(lambda: not person.app.screen.query_one("#bits").display)
 
     play(meet(home, name=None), story, SIZE)
 

@@ -78,6 +78,7 @@ def test_ctrl_c_copies_what_is_marked_and_stops_nothing(mira: CardFile, home: Ho
         await person.pilot.mouse_down(offset=(start, row))
         await person.pilot.hover(offset=(start + 6, row))
         await person.pilot.mouse_up(offset=(start + 6, row))
+        await person.until(lambda: (person.app.screen.get_selected_text() or "").startswith("Soup's"))
         await person.press("ctrl+c")
         assert person.app.clipboard.startswith("Soup's")
         gate.open()

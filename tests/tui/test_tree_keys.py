@@ -297,7 +297,7 @@ def test_without_a_mark_branching_and_deleting_ask_for_one(mira: CardFile, home:
         for act in (person.chat.action_branch, person.chat.action_delete):
             await act()
             await person.is_told("Mark a message first")
-            person.app.clear_notifications()
+            person.told.clear()
         assert len(line(person)) == 3
 
     play(meet(home, "Fine."), story)
