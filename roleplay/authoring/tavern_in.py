@@ -22,6 +22,8 @@ from roleplay.text import one_line
 ARCHIVE = "charx"
 """Folder, below the character's own, for the files of an archive."""
 
+_PACK = "comes in a pack: 'roleplay pack install' brings its adapter and its evidence too"
+
 
 @dataclass(frozen=True)
 class ImportedCard:
@@ -102,7 +104,7 @@ def import_card(source: Path, folder: Path, *, name: str | None = None, force: b
         aside=tuple(aside(arrival)),
         as_written=tuple(as_written(arrival)),
         loose_examples=arrival.loose_examples,
-        warnings=arrival.warnings,
+        warnings=(*arrival.warnings, *([_PACK] if opened.pack else [])),
     )
 
 

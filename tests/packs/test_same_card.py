@@ -41,6 +41,7 @@ def test_a_pack_imported_as_a_card_is_the_same_character(home: Home, pack: Path,
     own = done.path.parent / "mimi"
     assert ((own / "dialogue.yaml").read_text(), (own / "more.jsonl").read_text()) == (DIALOGUE, MORE)
     assert done.archive_files == 0
+    assert any("'roleplay pack install' brings its adapter" in warning for warning in done.warnings)
     assert not list(own.rglob("*.safetensors"))
 
 

@@ -38,6 +38,8 @@ class TavernFile:
     """The PNG without its card; `None` where there is none of the character."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Other files of a `.charx`, by path."""
+    pack: bool = False
+    """Whether the archive is a pack of ours, which has more than a card."""
 
 
 def open_tavern(path: Path) -> TavernFile:
@@ -51,7 +53,7 @@ def open_tavern(path: Path) -> TavernFile:
     if data.startswith(b"PK\3\4") or path.suffix.lower() == ".charx":
         charx = read_charx(data, file)
         value, files = own_files_taken(parse_json(charx.card, f"{file}:card.json"), charx.files)
-        return TavernFile(value, "charx", files=files)
+        return TavernFile(value, "charx", files=files, pack=len(files) < len(charx.files))
     if len(data) > MOST_TEXT:
         raise refused(file, f"has {len(data):,} bytes; {MOST_TEXT:,} are read", "a card is smaller")
     if path.suffix.lower() in (".yaml", ".yml"):
