@@ -14,6 +14,7 @@ def locate(as_json: bool = typer.Option(False, "--json", help="Print one JSON ob
         "home": str(home.root),
         "characters": str(home.characters),
         "runs": str(home.runs),
+        "packs": str(home.packs),
         "chats": str(home.chats),
         "pocket": str(shipped() / "data" / "pocket"),
     }
