@@ -109,9 +109,9 @@ def test_check_of_an_unknown_character_is_an_error(pell: Path) -> None:
     assert "did you mean 'pell'?" in refused(roleplay("cards", "check", "pelll"), 1)
 
 
-def test_locate_as_json_has_five_places(project: Path, home: Home) -> None:
+def test_locate_as_json_has_six_places(project: Path, home: Home) -> None:
     places = roleplay("locate", "--json").json
-    assert places.keys() == {"home", "characters", "runs", "chats", "pocket"}
+    assert places.keys() == {"home", "characters", "runs", "packs", "chats", "pocket"}
     assert places["home"] == str(home.root)
     assert places["runs"] == str(home.root / "runs")
     assert Path(places["pocket"]).parts[-2:] == ("data", "pocket")
@@ -119,6 +119,13 @@ def test_locate_as_json_has_five_places(project: Path, home: Home) -> None:
 
 def test_locate_prints_a_place_a_line_and_creates_nothing(project: Path, home: Home) -> None:
     located = roleplay("locate")
-    assert [line.split()[0] for line in located.out.splitlines()] == ["home", "characters", "runs", "chats", "pocket"]
+    assert [line.split()[0] for line in located.out.splitlines()] == [
+        "home",
+        "characters",
+        "runs",
+        "packs",
+        "chats",
+        "pocket",
+    ]
     assert located.err == ""
     assert not home.root.exists()
