@@ -87,3 +87,20 @@ def test_tokenizers_of_others(shared: Path, name: str, family: object) -> None:
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), eos_token="<|im_end|>")
         tokenizer.chat_template = make_tokenizer(TOKENIZERS["default-system"]).chat_template
     assert family_of(make_renderer(tokenizer)) is family
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        # no system turns
+        "{% for m in messages %}{% if m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{% endif %}{% endfor %}",
+        # another answer where the character opens
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>"
+        "{% if m.role != 'assistant' or loop.index0 != 1 or messages[0].role == 'user' %}\n{% endif %}{% endfor %}",
+    ],
+)
+def test_turns_that_are_rendered_otherwise_in_one_place_are_seen(template: str) -> None:
+    tokenizer = make_tokenizer(TOKENIZERS["chatml"])
+    tokenizer.chat_template = template + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    assert family_of(make_renderer(tokenizer)) is None

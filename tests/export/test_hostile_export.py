@@ -11,7 +11,6 @@ from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import load_card
 from roleplay.export.export import FORMS, Form, export
-from roleplay.export.quoting import fenced, marked
 from roleplay.paths import Home
 from tests.export.made import HOSTILE, save_run
 from tests.export.modelfile import read_modelfile
@@ -106,8 +105,3 @@ def test_the_lines_that_load_it_are_python(hostile: Path, home: Home) -> None:
 def test_the_configuration_for_llamafactory_is_what_it_would_be(hostile: Path, home: Home) -> None:
     found = yaml.safe_load((export(home, "pell", "llamafactory").folder / "train.yaml").read_text(encoding="utf-8"))
     assert (found["dataset"], found["template"]) == ("pell_desc,pell_dialogue", "chatml")
-
-
-def test_text_is_shown_as_it_is() -> None:
-    assert fenced("a\n````\nb") == "`````\na\n````\nb\n`````\n"
-    assert marked("# <b>\n[x](y)") == r"\# \<b\> \[x\](y)"

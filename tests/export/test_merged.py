@@ -71,7 +71,7 @@ def test_numbers_stay_as_wide_as_the_bases_files_and_embeddings_tied(project: Pa
         assert "lm_head.weight" not in set(file.keys())
     wanted, alone = persona(home, tied, torch.float32)
     error = (logits(model.float()) - wanted).norm() / wanted.norm()
-    assert error < 0.02  # bfloat16 keeps 8 bits: measured 0.004
+    assert error < 0.03  # bfloat16 keeps 8 bits; measured: 0.013
     assert (wanted - alone).norm() > 0.1 * alone.norm()
 
 

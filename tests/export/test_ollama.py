@@ -92,7 +92,8 @@ def test_an_architecture_that_ollama_takes_no_adapter_for_is_refused_with_ways_o
         "Ollama takes adapters for bases of the architectures LlamaForCausalLM and Gemma2ForCausalLM alone, and "
         f"{kind} is a {kind} model; write a model of its own with 'roleplay export pell --to merged' and import that "
         "folder (FROM), or convert it with llama.cpp: 'python convert_hf_to_gguf.py pell-merged', or the adapter "
-        "alone, from 'roleplay export pell --to peft': 'python convert_lora_to_gguf.py --base FOLDER-OF-THE-BASE pell-peft'"
+        "alone, from 'roleplay export pell --to peft': "
+        "'python convert_lora_to_gguf.py --base FOLDER-OF-THE-BASE pell-peft'"
     )
     assert not Path("pell-ollama").exists()
 

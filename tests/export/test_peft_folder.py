@@ -1,5 +1,6 @@
 """`--to peft`: a plain folder that peft loads, with a page that says how."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def test_the_same_adapter_gives_the_same_bytes_and_no_trace_of_its_author(pell: 
     first = everything(export(home, "pell", "peft", Path("one")).folder)
     second = everything(export(home, "pell", "peft", Path("two")).folder)
     assert first == second
+    assert json.loads(first["roleplay.json"])["run"] == "exported"  # the run's name tells when it began
     for content in first.values():
         for trace in (str(base), str(home.root), str(pell.parent)):
             assert trace.encode() not in content

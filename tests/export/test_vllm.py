@@ -1,8 +1,11 @@
 """`--to vllm`: the command, the requests of three lanes, and what vLLM does not take."""
 
 import json
+import re
 import shlex
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,11 @@ def test_the_script_serves_base_and_adapter(pell: Path, home: Home, base: Path, 
     ]
     assert json.loads(given[-1]) == {"name": "pell", "path": "adapter", "base_model_name": "tiny"}
     assert f"the base is a folder here, which serve.sh takes as its argument: sh serve.sh {base}" in done.notes
+
+
+def test_a_relative_folder_is_meant_from_where_the_script_is_started(pell: Path, home: Home, tmp_path: Path) -> None:
+    done = export(home, "pell", "vllm")
+    assert arguments(done.folder, "models/one", at=tmp_path)[2] == str(tmp_path / "models" / "one")
 
 
 def test_a_base_of_the_hub_is_named_with_its_revision(pell: Path, home: Home) -> None:
@@ -134,6 +142,33 @@ def test_a_request_is_what_chat_sends(lane: str, pell: Path, home: Home, base: P
         "repetition_penalty": 1.0,
         "max_tokens": 256,
     }
+
+
+def test_the_lines_of_its_page_send_the_requests(pell: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = export(home, "pell", "vllm")
+    asked: list[Any] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # the library's name
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reply = {"choices": [{"message": {"role": "assistant", "content": "Hm."}, "index": 0}]}
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(reply).encode())
+
+        def log_message(self, format: str, *given: object) -> None:  # the library's name
+            pass
+
+    (code,) = re.findall(r"```python\n(.*?)\n```", (done.folder / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    monkeypatch.chdir(done.folder)
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        exec(code.replace("localhost:8000", f"127.0.0.1:{server.server_port}"), {})  # noqa: S102  # as a reader would
+        server.shutdown()
+        thread.join()
+    assert asked == [body(done.folder, lane) for lane in ("base", "persona", "persona+prefix")]
 
 
 def test_thinking_is_switched_off_where_the_template_knows_the_switch(pell: Path, home: Home, base: Path) -> None:
