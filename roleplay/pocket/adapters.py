@@ -1,4 +1,4 @@
-"""Make the adapters that ship: train each character on `pocket`, put best and last into `data/adapters/`."""
+"""Make the adapters that ship: train each character on `pocket`, put best, last and canaries into `data/adapters/`."""
 
 import argparse
 import shutil
@@ -10,8 +10,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from roleplay.cards.find import open_card
-from roleplay.models.adapter import WEIGHTS
-from roleplay.paths import Home, new_folder
+from roleplay.cards.load import CardFile
+from roleplay.chat.open import open_on
+from roleplay.dataset.build import build_corpus
+from roleplay.generation.canaries import CANARIES, canaries_bytes
+from roleplay.models.base import load_base
+from roleplay.models.find import base_of_adapter
+from roleplay.models.shape import WEIGHTS
+from roleplay.models.spec import parse_spec
+from roleplay.paths import Home, new_folder, write_file
+from roleplay.training.finish import canaries_of
 from roleplay.training.run import runs_of
 from roleplay.training.start import Start, load, plan_new, plan_resume
 from roleplay.training.tune import train
@@ -31,8 +39,8 @@ def make_adapter(name: str, home: Home) -> dict[str, Any]:
         return train(load(plan, start), resume=bool(unfinished), report=_tell, say=_say)
 
 
-def ship_adapter(run: Path, target: Path) -> None:
-    """Copy a finished run's adapters, weights in bfloat16, with metrics and picture."""
+def ship_adapter(run: Path, target: Path, card_file: CardFile, home: Home) -> None:
+    """Copy a finished run's adapters, weights in bfloat16, with metrics, picture, and canaries of those weights."""
     with new_folder(target) as fresh:
         for which in ("best", "last"):
             shutil.copytree(run / "adapter" / which, fresh / which)
@@ -41,6 +49,15 @@ def ship_adapter(run: Path, target: Path) -> None:
             save_file(halved, fresh / which / WEIGHTS, metadata={"format": "pt"})
         for kept in _KEPT:
             shutil.copy(run / kept, fresh / kept)
+        ship_canaries(fresh, card_file, home)
+
+
+def ship_canaries(target: Path, card_file: CardFile, home: Home) -> None:
+    """What the `best` adapter in `target` answers on its base word for word, in float32 on a CPU."""
+    spec = parse_spec(base_of_adapter(target / "best"))
+    opened = open_on(card_file, home, load_base(spec, dtype=torch.float32, device="cpu"), target / "best")
+    corpus = build_corpus(card_file, opened.voice.renderer, limit=opened.engine.base.context, seed=0)
+    write_file(target / CANARIES, canaries_bytes(canaries_of(corpus, opened.engine, target / "best")))
 
 
 def _tell(progress: Progress) -> None:
@@ -58,13 +75,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(CHARACTERS)}")
     parser.add_argument("--work", type=Path, default=Path("build/adapters"), help="home of the runs")
     parser.add_argument("--target", type=Path, default=Path("data/adapters"))
+    parser.add_argument("--canaries", action="store_true", help="make only the canaries of what was shipped anew")
     chosen = parser.parse_args()
     home = Home(chosen.work.absolute())
     for name in chosen.names or CHARACTERS:
+        card_file = open_card(name, home)
+        if chosen.canaries:
+            ship_canaries(chosen.target / name, card_file, home)
+            continue
         summary = make_adapter(name, home)
         if not summary["finished"]:
             sys.exit("stopped; run it again to go on")
-        ship_adapter(Path(summary["folder"]), chosen.target / name)
+        ship_adapter(Path(summary["folder"]), chosen.target / name, card_file, home)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ runs/yui/2026-05-01-quick/
     adapter/epoch-20  epochs that were to be kept
     base/…            instead of adapter/ where weights of the base itself were tuned
     dialogues.jsonl   what it was trained on
+    canaries.json     what adapter/best answers word for word; not there where that could not be found out
     summary.json      written last: the run is finished
 """
 
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from roleplay.errors import RunError, StorageError
+from roleplay.generation.canaries import CANARIES
 from roleplay.models.find import SHIPPED, run_folders
 from roleplay.models.passport import BaseIdentity
 from roleplay.paths import Home, shown, write_file
@@ -131,6 +133,11 @@ class Run:
     def dialogues(self) -> Path:
         """The dialogues it was trained on, for a run that goes on from it."""
         return self.folder / "dialogues.jsonl"
+
+    @property
+    def canaries(self) -> Path:
+        """What the best adapter answers word for word, by which others check it."""
+        return self.folder / CANARIES
 
     @property
     def log(self) -> Path:

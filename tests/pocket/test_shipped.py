@@ -9,6 +9,8 @@ from roleplay.cards.find import open_card
 from roleplay.chat.open import open_character
 from roleplay.chat.sampled import card_sampling
 from roleplay.chat.session import Session
+from roleplay.generation.canaries import read_canaries
+from roleplay.generation.canary_check import adapter_hash, check_canaries
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES
 from roleplay.models.adapter import check_adapter
@@ -47,6 +49,19 @@ def test_a_shipped_character_answers_in_four_lanes_and_stops(name: str, home: Ho
     assert set(done) == set(LANES)
     assert done["persona+prefix"].stopped == "end"
     assert done["persona+prefix"].text != done["base+prefix"].text
+
+
+@pytest.mark.parametrize("name", CHARACTERS)
+def test_a_shipped_character_says_here_what_it_said_where_it_was_made(name: str, home: Home) -> None:
+    """Where this fails for a new adapter or card: `python -m roleplay.pocket.adapters NAME --canaries`."""
+    folder = shipped() / "data" / "adapters" / name
+    canaries = read_canaries(folder / "canaries.json")
+    opened = open_character(open_card(name, home), home, dtype="float32", device="cpu")
+    assert canaries.adapter == adapter_hash(folder / "best")
+    assert len(canaries.canaries) == 4
+    one = canaries.model_copy(update={"canaries": canaries.canaries[:1]})  # all of them would take four times as long
+    verdict = check_canaries(opened.engine, opened.voice, one)
+    assert verdict.reproduces, verdict.sentence
 
 
 def test_no_shipped_file_names_a_path_of_the_machine_that_made_it() -> None:

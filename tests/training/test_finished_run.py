@@ -4,6 +4,7 @@ import json
 import struct
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,12 +16,16 @@ from roleplay.dataset.build import build_corpus
 from roleplay.dataset.corpus import Corpus, Row
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import RunError
+from roleplay.generation.canaries import read_canaries
+from roleplay.generation.canary_check import adapter_hash, check_canaries
+from roleplay.generation.engine import Engine
 from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import likelihoods, mean_loss
 from roleplay.models.adapter import attach_new, load_adapter
 from roleplay.models.find import adapter_folders
 from roleplay.paths import Home
 from roleplay.text import fingerprint
+from roleplay.training.finish import finish
 from roleplay.training.proof import lane_bits
 from roleplay.training.run import Run
 from roleplay.training.settings import Settings
@@ -50,6 +55,7 @@ def test_the_folder_holds_everything_and_no_leftovers(finished: Finished) -> Non
         "metrics.jsonl",
         "loss.png",
         "dialogues.jsonl",
+        "canaries.json",
         "checkpoints",
         "adapter",
         "summary.json",
@@ -190,6 +196,50 @@ def test_the_summary_holds_bits_of_the_best_adapter_in_every_lane(
         assert interval["low"] <= interval["value"] <= interval["high"]
         assert interval["value"] == pytest.approx(again[lane].value, rel=1e-5)
     assert len({interval["value"] for interval in bits.values()}) == 4
+
+
+def test_the_canaries_of_a_run_are_reproduced_by_its_best_adapter_and_not_by_its_last(
+    finished: Finished, corpus: Corpus, tiny_base: Path
+) -> None:
+    canaries = read_canaries(finished.run.canaries)
+    found = {}
+    for which in ("best", "last"):
+        base = load_tiny_base(tiny_base)
+        engine = Engine(base, load_adapter(base, finished.run.adapter(which)), [base.tokenizer.eos_token_id])
+        found[which] = check_canaries(engine, corpus.voice, canaries)
+
+    assert found["best"].reproduces
+    assert not found["last"].reproduces
+    assert found["last"].sentence.endswith("the adapter's lanes alone differ")
+    assert canaries.adapter == adapter_hash(finished.run.adapter("best"))
+    assert canaries.prefixes == ["who", "manner"]
+
+
+def test_canaries_ask_how_dialogues_begin_that_were_trained(finished: Finished, corpus: Corpus) -> None:
+    asked = [canary.text for canary in read_canaries(finished.run.canaries).canaries]
+    trained = {unit.dialogue.turns[0].text for part in corpus.corpora for unit in part.train}
+    assert len(asked) == 2
+    assert set(asked) <= trained
+
+
+def test_a_run_whose_canaries_cannot_be_made_is_finished_and_says_so(
+    tmp_path: Path, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    def told(*given: Any, **options: Any) -> dict[str, Any]:
+        return finish(*given, **(options | {"say": said.append}))
+
+    monkeypatch.setattr("roleplay.training.finish.make_canaries", broken)
+    monkeypatch.setattr("roleplay.training.tune.finish", told)
+    run = run_pell(Home(tmp_path / "home"), card, "bare", max_steps=2)
+
+    assert run.finished
+    assert not run.canaries.exists()
+    assert said == ["the run has no canaries, by which others could check its adapter: out of memory"]
 
 
 def test_heldout_dialogues_are_never_trained(finished: Finished, corpus: Corpus) -> None:

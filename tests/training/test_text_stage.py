@@ -10,6 +10,7 @@ from roleplay.cards.load import load_card
 from roleplay.dataset.blocks import build_text_corpus
 from roleplay.dataset.render import make_renderer
 from roleplay.errors import NotFound
+from roleplay.generation.canaries import read_canaries
 from roleplay.generation.lanes import LANES
 from roleplay.measures.likelihood import Likelihood, bits_per_character, likelihoods, mean_loss
 from roleplay.models.adapter import load_adapter
@@ -58,6 +59,10 @@ def test_the_loss_falls_and_the_run_is_finished(whole: Run) -> None:
 def test_there_are_no_dialogues_to_keep(whole: Run) -> None:
     assert whole.adapter("best").is_dir()
     assert not whole.dialogues.exists()
+
+
+def test_where_nothing_was_said_in_training_the_canary_is_a_greeting(whole: Run) -> None:
+    assert [canary.text for canary in read_canaries(whole.canaries).canaries] == ["Hello"]
 
 
 def test_the_best_has_the_heldout_loss_that_was_measured(whole: Run, tiny_base: Path) -> None:

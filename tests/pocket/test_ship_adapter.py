@@ -1,0 +1,71 @@
+"""The adapters of a finished run become those that ship, with canaries of the weights as they ship."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerFast
+
+from roleplay.cards.find import open_card
+from roleplay.chat.open import open_on
+from roleplay.generation.canaries import read_canaries
+from roleplay.generation.canary_check import adapter_hash, check_canaries
+from roleplay.paths import Home
+from roleplay.pocket import adapters
+from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base
+from tests.training.pell import write_pell
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run of Pell's in the current folder, and where it is to be shipped to."""
+
+    run: Path
+    """Its folder."""
+    target: Path
+    """Not there yet."""
+
+
+@pytest.fixture
+def trained(tmp_path: Path, chatml_tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    monkeypatch.chdir(tmp_path)
+    base = save_tiny_base(tmp_path / "tiny", chatml_tokenizer)
+    write_pell(tmp_path / "characters", base)
+    run = tmp_path / "run"
+    for seed, which in enumerate(("best", "last")):
+        save_tiny_adapter(base, run / "adapter" / which, seed, character="pell")
+    (run / "metrics.jsonl").write_text("{}\n")
+    (run / "loss.png").write_bytes(b"\x89PNG")
+    return Trained(run, tmp_path / "shipped" / "pell")
+
+
+def test_what_ships_is_rounded_and_its_canaries_are_of_the_rounded_weights(trained: Trained, home: Home) -> None:
+    card_file = open_card("pell", home)
+
+    adapters.ship_adapter(trained.run, trained.target, card_file, home)
+
+    names = {"best", "last", "metrics.jsonl", "loss.png", "canaries.json"}
+    assert {path.name for path in trained.target.iterdir()} == names
+    for which in ("best", "last"):
+        weights = load_file(trained.target / which / "adapter_model.safetensors")
+        assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
+    canaries = read_canaries(trained.target / "canaries.json")
+    best = trained.target / "best"
+    assert canaries.adapter == adapter_hash(best) != adapter_hash(trained.run / "adapter" / "best")
+    opened = open_on(card_file, home, load_tiny_base(Path("tiny")), best)
+    assert check_canaries(opened.engine, opened.voice, canaries).reproduces
+
+
+def test_canaries_are_made_anew_without_training(trained: Trained, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters.ship_adapter(trained.run, trained.target, open_card("pell", home), home)
+    first = (trained.target / "canaries.json").read_bytes()
+    (trained.target / "canaries.json").write_text("stale")
+    typed = ["adapters", "pell", "--canaries", "--work", str(home.root), "--target", str(trained.target.parent)]
+    monkeypatch.setattr("sys.argv", typed)
+
+    adapters.main()
+
+    assert (trained.target / "canaries.json").read_bytes() == first
+    assert not home.runs.exists()
