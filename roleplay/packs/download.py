@@ -99,7 +99,6 @@ def download(
     with storing(part.file):
         part.file.parent.mkdir(parents=True, exist_ok=True)
         if not fetch.fill(part.kept()):
-            part.remove()
             fetch.fill(None)
         os.replace(part.file, target)
         part.remove()

@@ -29,6 +29,8 @@ class Hub:
     private: bool = False
     sizes: dict[str, int] = field(default_factory=dict)
     """Announced sizes that are lies."""
+    hidden: set[str] = field(default_factory=set)
+    """Paths that the second listing, that of a tree, leaves out."""
     cut: dict[str, int] = field(default_factory=dict)
     """Bytes of a file after which it hangs up, once."""
     refuse: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
@@ -63,8 +65,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self._tree(path.split("/tree/")[1]))
         elif path.startswith(f"/api/models/{REPO}"):
             self._info(path)
-        else:
+        elif "/resolve/" in path:
             self._file(path)
+        else:
+            self._send(b"{}", 404, {})  # the library asks for more than it needs
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -115,8 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"id": REPO, "sha": commit, "private": self.hub.private, "siblings": listed})
 
     def _tree(self, revision: str) -> list[dict[str, Any]]:
-        files = self._files(revision)[1]
-        return [{"type": "file", "path": one, "size": len(files[one]), "oid": "0"} for one in files]
+        files, hub = self._files(revision)[1], self.hub
+        return [
+            {"type": "file", "path": one, "size": len(files[one]), "oid": "0"} for one in files if one not in hub.hidden
+        ]
 
     def _file(self, path: str) -> None:
         revision, name = path.split("/resolve/")[1].split("/", 1)

@@ -146,7 +146,7 @@ def test_a_file_without_etag_and_date_is_never_gone_on_with(server: FileServer, 
 @pytest.mark.parametrize(
     "told",
     [
-        {"ETag": '"one"', "Content-Range": f"bytes 99-{len(BODY) - 1}/{len(BODY)}"},
+        {"ETag": '"one"', "Content-Range": "bytes 99-599999/600000"},
         {"ETag": '"two"', "Content-Range": "bytes 100000-599999/600000"},
         {"ETag": '"one"', "Content-Range": "bytes 100000-199999/200000"},
         {"ETag": '"one"', "Content-Range": "bytes 100000-599999/*"},
@@ -208,11 +208,12 @@ def test_a_chunked_rest_that_is_too_short_is_an_error(server: FileServer, home: 
 
 
 def test_a_body_without_end_stops_at_the_cap(server: FileServer, home: Home) -> None:
+    def watch(done: int, _total: int | None) -> None:
+        assert done <= 1_000_000  # or it would go on until the disk is full
+
     server.answer = lambda *_: Answer(b"x" * 50_000, endless=True)
-    seen: list[int] = []
     with pytest.raises(PackError, match=r"127.0.0.1 sends more than the 1,000,000 bytes"):
-        download(at(server), home, most=1_000_000, tell=lambda done, _: seen.append(done))
-    assert max(seen) <= 1_000_000
+        download(at(server), home, most=1_000_000, tell=watch)
     assert left(home) == set()
 
 

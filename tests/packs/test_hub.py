@@ -21,7 +21,7 @@ from roleplay.errors import PackError
 from roleplay.packs.build import Wanted, build_folder
 from roleplay.packs.hub import Pulled, pull, push
 from roleplay.packs.hub_trouble import hub_errors
-from roleplay.packs.manifest import MANIFEST, Entry, Manifest, manifest_bytes
+from roleplay.packs.manifest import MANIFEST, Entry, Manifest, manifest_bytes, parse_manifest
 from roleplay.paths import Home
 from tests.packs.hub_server import REPO, TOKEN, Hub, hub_server, use_hub
 
@@ -119,6 +119,12 @@ def test_a_transfer_that_fails_is_told_and_what_came_is_kept(hub: Hub, home: Hom
     hub.asked.clear()
     assert content(pull(REPO, home).folder) == packed(FILES)
     assert MANIFEST not in hub.fetched()
+
+
+def test_a_file_that_the_library_leaves_out_is_missed(hub: Hub, home: Home) -> None:
+    hub.hidden.add("card.json")
+    with pytest.raises(PackError, match=r"'card\.json' of ada/yui did not come whole"):
+        pull(REPO, home)
 
 
 @pytest.mark.parametrize(
@@ -292,6 +298,19 @@ def test_a_folder_with_anything_else_is_refused_before_the_first_call(
 ) -> None:
     (pack / path).write_bytes(b"1")
     with pytest.raises(PackError, match=path):
+        push(pack, home, REPO)
+    assert known.asked == []
+
+
+def test_what_nobody_could_install_is_refused_before_the_first_call(known: Hub, pack: Path, home: Home) -> None:
+    """A pickle that calls itself a picture, and is listed with its true hash."""
+    body, manifest = b"\x80\x04pickle", parse_manifest((pack / MANIFEST).read_bytes(), "pack")
+    listed = Entry(path="assets/icon/x.png", size=len(body), sha256=hashlib.sha256(body).hexdigest())
+    (pack / "assets" / "icon").mkdir(parents=True, exist_ok=True)
+    (pack / "assets" / "icon" / "x.png").write_bytes(body)
+    changed = manifest.model_copy(update={"entries": [*manifest.entries, listed]})
+    (pack / MANIFEST).write_bytes(manifest_bytes(changed))
+    with pytest.raises(PackError, match=r"nobody could install this pack, so it is not sent; .*\n.*x\.png"):
         push(pack, home, REPO)
     assert known.asked == []
 
