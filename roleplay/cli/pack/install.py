@@ -1,10 +1,6 @@
 """`roleplay pack install`: a pack from a file, a folder, an address or the hub."""
 
-from pathlib import Path
-
 import typer
-
-from roleplay.cli.output import say
 
 
 def install(
@@ -22,6 +18,4 @@ def install(
     from roleplay.cli.pack.fetch import fetched
 
     with fetched(source, allow_private=allow_private) as path:
-        if path != Path(source):
-            say("fetched; checking it")
         arrive(path, source, yes=yes, base=base, canaries=canaries, as_json=as_json)

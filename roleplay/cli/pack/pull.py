@@ -1,11 +1,6 @@
 """`roleplay pack pull`: a pack out of a repository of the Hugging Face Hub."""
 
-import shutil
-
 import typer
-
-from roleplay.cli.output import say
-from roleplay.cli.steps import Steps
 
 
 def pull(
@@ -21,14 +16,7 @@ def pull(
     Only the files that its manifest lists are fetched.
     """
     from roleplay.cli.pack.arrive import arrive
-    from roleplay.packs.hub import pull as fetch
-    from roleplay.paths import find_home
+    from roleplay.cli.pack.fetch import from_hub
 
-    with Steps() as steps:
-        pulled = fetch(
-            repo, find_home(), revision=revision, tell=lambda done, total: steps.tell("fetching", done, total or 0)
-        )
-    called = f"{pulled.repo_id}@{pulled.commit}"
-    say(f"fetched {called}; checking it")
-    arrive(pulled.folder, called, yes=yes, base=base, canaries=canaries, as_json=as_json)
-    shutil.rmtree(pulled.folder, ignore_errors=True)
+    with from_hub(repo, revision) as path:
+        arrive(path, repo, yes=yes, base=base, canaries=canaries, as_json=as_json)

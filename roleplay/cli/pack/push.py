@@ -1,7 +1,6 @@
 """`roleplay pack push`: a pack into a repository of the Hugging Face Hub."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,11 +51,7 @@ def _packed(pack: str, home: "Home") -> Iterator[Path]:
     if Path(pack).exists():
         yield Path(pack)
         return
-    from roleplay.packs.build import build_folder
-    from roleplay.paths import storing
+    from roleplay.packs.export import built
 
-    with storing(home.downloads):
-        home.downloads.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.downloads, prefix="push-") as folder:
-            build_folder(pack, home, Path(folder), tell=say)
-            yield Path(folder)
+    with built(pack, home, tell=say) as (folder, _):
+        yield folder
