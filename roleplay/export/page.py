@@ -22,8 +22,7 @@ def front_matter(card: Card, base: str, library: str) -> str:
     }
     if card.license:
         value["license"] = card.license.lower()  # as hubs write SPDX identifiers
-    text = yaml.safe_dump(value, allow_unicode=True, sort_keys=True, width=2**20)  # folded, a value could end in a rule
-    return f"---\n{text}---\n"
+    return f"---\n{yaml.safe_dump(value, allow_unicode=True, sort_keys=True)}---\n"
 
 
 def title(subject: Subject) -> str:

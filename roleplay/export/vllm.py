@@ -86,7 +86,7 @@ def _check_modules(subject: Subject) -> None:
     """Raises AdapterError for projections that vLLM takes no adapter for."""
     config = json.loads((subject.folder / "adapter_config.json").read_text(encoding="utf-8"))
     names, kind = sorted(config["target_modules"]), str(base_config(subject.spec).get("model_type"))
-    if config.get("fan_in_fan_out") or names not in (_SEPARATE, _FUSED.get(kind)):
+    if names not in (_SEPARATE, _FUSED.get(kind)):
         turned = ", stored (in, out)" if config.get("fan_in_fan_out") else ""
         raise AdapterError(
             f"the adapter sits on {', '.join(names)} of a {kind} model{turned}; vLLM takes adapters on q_proj, k_proj "

@@ -97,7 +97,8 @@ def test_tokenizers_of_others(shared: Path, name: str, family: object) -> None:
         "{% endif %}{% endfor %}",
         # another answer where the character opens
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>"
-        "{% if m.role != 'assistant' or loop.index0 != 1 or messages[0].role == 'user' %}\n{% endif %}{% endfor %}",
+        "{% if m.role != 'assistant' or loop.index0 != 1 or messages[0].role == 'user' %}{{ '\\n' }}{% endif %}"
+        "{% endfor %}",
     ],
 )
 def test_turns_that_are_rendered_otherwise_in_one_place_are_seen(template: str) -> None:

@@ -115,10 +115,12 @@ def test_the_data_are_registered_beside_it(pell: Path, home: Home) -> None:
 def test_weights_become_probabilities_and_what_differs_is_told(pell: Path, home: Home) -> None:
     text = pell.read_text(encoding="utf-8")
     pell.write_text(text.replace("kind: dialogue}", "kind: dialogue, weight: 3}"), encoding="utf-8")
+    desc = pell.with_name("pell") / "desc.yaml"
+    desc.write_text("\n".join(desc.read_text().splitlines()[:6]), encoding="utf-8")
     done = export(home, "pell", "llamafactory")
     found = written(done.folder)
     assert found["mix_strategy"] == "interleave_over"
-    assert found["interleave_probs"] == "0.250000,0.750000"  # six dialogues once, six three times
+    assert found["interleave_probs"] == "0.142857,0.857143"  # three dialogues once, six three times
     page = (done.folder / "README.md").read_text(encoding="utf-8")
     told = [note for note in done.notes if note.startswith(("weights of", "prefixes are drawn", "the held-out"))]
     assert len(told) == 3
