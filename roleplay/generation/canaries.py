@@ -32,7 +32,7 @@ MOST_CHARACTERS = 2000
 
 _REMEDY = "get it again, or remove it to do without this check"
 _Id = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
-_Log = Annotated[float, Field(strict=True, le=0, ge=-1e4, allow_inf_nan=False)]
+_Log = Annotated[float, Field(strict=True, le=0, ge=-1e4)]
 
 
 class _Part(BaseModel):
