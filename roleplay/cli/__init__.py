@@ -6,7 +6,7 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, chats, data, demo, evaluate, locate, pack, runs, study, sweep, train
+from roleplay.cli import cards, chat, chats, data, demo, evaluate, export, locate, pack, runs, study, sweep, train
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -28,6 +28,7 @@ app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
 app.command("study")(study.study)
+app.command("export")(export.export)
 app.command("demo")(demo.demo)
 app.command("locate")(locate.locate)
 

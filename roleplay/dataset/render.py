@@ -46,7 +46,7 @@ class Renderer:
         return functools.lru_cache(_REMEMBERED)(self._answer_ids)
 
     def _prompt_ids(self, messages: tuple[Turn, ...]) -> tuple[int, ...]:
-        fitted = self._fit([Turn(turn.role, self.plain(turn.text)) for turn in messages])
+        fitted = self.fitted([Turn(turn.role, self.plain(turn.text)) for turn in messages])
         text = render_text(self.tokenizer, fitted, ask=True)
         head = self.traits.default_head
         if head and text.startswith(head) and not (messages and messages[0].role == "system"):
@@ -85,7 +85,7 @@ class Renderer:
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _fit(self, messages: list[Turn]) -> list[Turn]:
+    def fitted(self, messages: list[Turn]) -> list[Turn]:
         """Fold what the template refuses into the first user turn, as its family expects."""
         folded: list[str] = []
         if messages and messages[0].role == "system" and not self.traits.takes_system:

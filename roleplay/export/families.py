@@ -113,6 +113,6 @@ def family_of(renderer: "Renderer") -> Family | None:
 def _same(family: Family, renderer: "Renderer", probe: Sequence[Turn]) -> bool:
     if family.takes_system != renderer.traits.takes_system:
         return False
-    written = family.render(renderer._fit(list(probe)))
+    written = family.render(renderer.fitted(list(probe)))
     ids = renderer.tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"]
     return list(ids) == renderer.prompt_ids(probe)

@@ -125,4 +125,4 @@ def default_messages(subject: Subject, renderer: "Renderer", turns: Sequence[Tur
 
     active = default_prefixes(subject.card.prefixes) if prefix else []
     messages = Voice(subject.card, tuple(subject.card.prefixes), renderer).messages(turns, active)
-    return renderer._fit([Turn(turn.role, renderer.plain(turn.text)) for turn in messages])
+    return renderer.fitted([Turn(turn.role, renderer.plain(turn.text)) for turn in messages])

@@ -21,7 +21,7 @@ def plain_config(shape: Shape, names: Sequence[str], base: BaseIdentity, *, fan_
         "bias": "none",
         "fan_in_fan_out": fan_in_fan_out,
         "inference_mode": True,
-        "lora_alpha": shape.alpha,
+        "lora_alpha": int(shape.alpha) if shape.alpha.is_integer() else shape.alpha,  # Ollama takes no 64.0
         "lora_dropout": 0.0,
         "peft_type": "LORA",
         "r": shape.rank,
