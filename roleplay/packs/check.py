@@ -1,15 +1,16 @@
 """What is wrong with an unpacked pack, all of it at once; nothing of it has been run or loaded."""
 
-import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from roleplay.cards.load import load_card
 from roleplay.cards.model import Card, is_identifier
 from roleplay.cards.tavern.charx import CARD
-from roleplay.cards.tavern.json_text import parse_json
+from roleplay.cards.tavern.json_text import parse_json, same_json
+from roleplay.cards.tavern.own_files import CHARACTERS
 from roleplay.errors import AdapterError, FileFaults, PackError
 from roleplay.generation.canaries import read_canaries
 from roleplay.models.passport import BaseIdentity, Passport, read_passport
@@ -18,13 +19,14 @@ from roleplay.models.shape import CONFIG, WEIGHTS, Shape
 from roleplay.packs.manifest import MANIFEST, Manifest
 from roleplay.packs.places import ADAPTER, CANARIES, TEXTS, card_place, installed_place
 from roleplay.packs.same_card import card_differences
-from roleplay.packs.texts import MOST_CARD, json_problems, text_problem, unclean
+from roleplay.packs.texts import MOST_TEXTS, json_problems, text_problem, unclean, yaml_problem
 from roleplay.packs.weights import adapter_problems
 from roleplay.strictyaml import parse
 from roleplay.text import fingerprint, one_line
 
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?(@[\w./-]{1,100})?")
+_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?(@\w(?!.*\.\.)[\w./-]{0,99})?")
 """A base as a pack may name it: never a path."""
+_MOST_TOLD = 50
 _CODE = (
     b"\x80\x02",
     b"\x80\x03",
@@ -41,7 +43,7 @@ _CODE = (
 
 def problems_of(folder: Path, manifest: Manifest) -> list[str]:
     """Everything that is wrong with the pack unpacked into `folder`, whose hashes were checked already."""
-    found = [*_texts(folder, manifest)]
+    found = [*islice(_texts(folder, manifest), _MOST_TOLD)]
     if found:  # what follows reads them
         return found
     found += _card(folder, manifest)
@@ -58,7 +60,7 @@ def problems_of(folder: Path, manifest: Manifest) -> list[str]:
             weights = next((one.sha256 for one in manifest.entries if one.path == f"{ADAPTER}{WEIGHTS}"), None)
             if canaries.adapter != weights:
                 found.append("its canaries are of another adapter")
-    return found
+    return found[:_MOST_TOLD]
 
 
 def _paths(manifest: Manifest) -> set[str]:
@@ -66,13 +68,17 @@ def _paths(manifest: Manifest) -> set[str]:
 
 
 def _texts(folder: Path, manifest: Manifest) -> Iterator[str]:
+    texts = sum(entry.size for entry in manifest.entries if entry.path.lower().endswith(TEXTS))
+    if texts > MOST_TEXTS:
+        yield f"it has {texts:,} bytes of text; {MOST_TEXTS:,} are read"
+        return
     for name in sorted(_paths(manifest) | {MANIFEST}):
         path, called = folder / installed_place(name, manifest.name), one_line(name, 120)
         if name.lower().endswith(TEXTS):
             problem = text_problem(path, called)
             if problem is not None:
                 yield problem
-            elif name.lower().endswith(".json"):
+            elif name.lower().endswith(".json") and not name.startswith(CHARACTERS):
                 yield from json_problems(path, called)
         elif name != f"{ADAPTER}{WEIGHTS}":
             with path.open("rb") as file:
@@ -86,29 +92,41 @@ def _card(folder: Path, manifest: Manifest) -> list[str]:
     if missing:
         return [f"'{name}' is missing" for name in missing]
     path = folder / installed_place(place, manifest.name)
-    if path.stat().st_size > MOST_CARD:
-        return [f"'{place}' has {path.stat().st_size:,} bytes; {MOST_CARD:,} are read"]
+    slow = yaml_problem(path, place)
+    if slow is not None:
+        return [slow]
     try:
+        value = parse(path).value
+        # Before the card is checked: for each file that is not there, the nearest name would be looked for.
+        found = [f"'{place}' holds control characters in {where}" for where in unclean(value)]
+        found += _missing_corpora(value, manifest)
+        if found:
+            return found
         card_file = load_card(path)
         tavern = parse_json((folder / CARD).read_bytes(), CARD)
     except FileFaults as error:
         return [str(fault).replace(f"{folder}/", "") for fault in error.faults]
-    found = [f"'{place}' holds control characters in {where}" for where in unclean(parse(path).value)]
     found += _references(card_file.card, manifest)
     found += [f"'{place}': {problem}" for problem in _facts(card_file.card, manifest)]
     return found or card_differences(card_file, tavern)
 
 
+def _missing_corpora(value: Any, manifest: Manifest) -> Iterator[str]:
+    """Corpora that a card, not yet checked, names and that are not in the pack."""
+    paths, entries = _paths(manifest), value.get("corpora") if isinstance(value, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        path = entry.get("path") if isinstance(entry, dict) else None
+        if isinstance(path, str) and f"{CHARACTERS}{path.strip()}" not in paths:
+            yield f"its card names the corpus '{one_line(path)}', which is not in it"
+
+
 def _references(card: Card, manifest: Manifest) -> Iterator[str]:
     """A card from a stranger names files of the pack and nothing else of this machine."""
-    own = f"{card.name}/"
     for entry in card.corpora:
         if entry.path is None:
             yield f"its card names the corpus {one_line(str(entry.registry or entry.character))}, which is not in it"
-        elif not entry.path.startswith(own):
-            yield f"its card names the corpus '{one_line(entry.path)}', which is not the character's own"
-    if card.avatar is not None and not card.avatar.startswith(own):
-        yield f"its card names the picture '{one_line(card.avatar)}', which is not the character's own"
+    if card.avatar is not None and f"{CHARACTERS}{card.avatar}" not in _paths(manifest):
+        yield f"its card names the picture '{one_line(card.avatar)}', which is not in it"
     if card.knowledge:
         yield f"its card names the files {one_line(', '.join(card.knowledge))}, which no pack holds"
     if card.base is not None and not _HUB.fullmatch(card.base):
@@ -140,11 +158,13 @@ def _adapter(folder: Path, manifest: Manifest) -> list[str]:
     passport = read_passport(place)
     known = Passport(manifest.name, base, passport.run, adapter.step, adapter.heldout_loss)
     found = []
-    if passport != known or not is_identifier(str(passport.run)):
+    # Equal is not enough: `true` is 1, and nothing else was said about the name of the run.
+    odd = type(passport.step) is not int or type(passport.run) is not str or not is_identifier(passport.run)
+    if passport != known or odd:
         found.append("the adapter's passport and the manifest differ in character, base, step or loss")
     shape = Shape(adapter.rank, adapter.alpha, adapter.rslora)
     wanted: dict[str, Any] = plain_config(shape, adapter.targets, base, fan_in_fan_out=adapter.fan_in_fan_out)
-    if json.loads((place / CONFIG).read_bytes()) != wanted:
+    if not same_json(parse_json((place / CONFIG).read_bytes(), CONFIG), wanted):
         found.append(f"'{ADAPTER}{CONFIG}' is not that of the plain LoRA of the manifest")
     return found + [f"its adapter {problem}" for problem in adapter_problems(place / WEIGHTS, adapter)]
 

@@ -53,8 +53,9 @@ def opened_pack(source: Path, home: Home) -> Iterator[Unpacked]:
         folder.mkdir()
         manifest = unpack(source, folder)
         problems = problems_of(folder, manifest)
-        here = weights_here(manifest.base)
-        if not problems and manifest.adapter is not None and here:
+        # A pack with problems may name its base as a path.
+        here = weights_here(manifest.base) if not problems else []
+        if manifest.adapter is not None and here:
             weights = folder / installed_place(f"{ADAPTER}{WEIGHTS}", manifest.name)
             problems = [f"its adapter {one}" for one in fit_problems(weights, manifest.adapter, here)]
         theirs = re.sub(r"[^A-Za-z0-9.]+", "-", manifest.version).strip("-.")[:24] or "0"

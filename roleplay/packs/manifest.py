@@ -14,6 +14,8 @@ MANIFEST = "roleplay/manifest.json"
 """Where it lies in a pack."""
 MOST_BYTES = 2 * 2**20
 """Longest manifest."""
+_MOST_VALUES = 20_000
+"""Each that is wrong takes pydantic some kilobytes; a manifest of 2,000 files has 6,000."""
 
 _Text = Annotated[str, StringConstraints(strict=True, max_length=2000)]
 _Line = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\n\t]*$")]
@@ -128,7 +130,7 @@ class Recipe(Part):
 
     preset: _Line
     """Preset underneath the settings."""
-    settings: Annotated[dict[Identifier, bool | int | float | _Line | None], Field(max_length=100)]
+    settings: Annotated[dict[Identifier, bool | int | _Number | _Line | None], Field(max_length=100)]
     """Values in force; paths are left out."""
     dataset: _Hash | None
     """Hash of dialogues and split."""
@@ -199,6 +201,8 @@ def parse_manifest(data: bytes, file: str) -> Manifest:
     """Check a manifest of a stranger. Raises PackError with the first faults."""
     if len(data) > MOST_BYTES:
         raise PackError(f"{file}: {MANIFEST} has {len(data):,} bytes, more than {MOST_BYTES:,}; it is none of ours")
+    if data.count(b",") > _MOST_VALUES:
+        raise PackError(f"{file}: {MANIFEST} has more than {_MOST_VALUES:,} values; it is none of ours")
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:

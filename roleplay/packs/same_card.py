@@ -6,19 +6,20 @@ from roleplay.cards.load import CardFile
 from roleplay.cards.tavern.own_files import with_own_files
 from roleplay.cards.tavern.travel import arrive
 from roleplay.errors import FileFaults
-from roleplay.strictyaml import read_utf8
 
 
 def card_differences(card_file: CardFile, tavern: Any) -> list[str]:
     """Fields in which the two say otherwise."""
-    card, own = card_file.card, card_file.path.parent
-    texts = {
-        entry.path.removeprefix(f"{card.name}/"): read_utf8(own / entry.path) for entry in card.corpora if entry.path
-    }
+    card = card_file.card
+    # That they are there is enough: reading them all could fill the memory.
+    texts = {entry.path.removeprefix(f"{card.name}/"): "" for entry in card.corpora if entry.path}
     try:
-        theirs = arrive(with_own_files(tavern, texts), "card.json", None, card.name).character.card
+        character = arrive(with_own_files(tavern, texts), "card.json", None, card.name).character
     except FileFaults as error:
         return [str(fault) for fault in error.faults]
+    if any(character.files.values()):
+        return ["card.json brings corpora of its own beside those of the pack"]
+    theirs = character.card
     aside: dict[str, Any] = {"avatar": None, "knowledge": []}
     mine = card.model_copy(update=aside).model_dump()
     other = theirs.model_copy(update=aside).model_dump()

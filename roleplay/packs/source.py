@@ -21,6 +21,10 @@ _MOST_DIRECTORY = 2**20
 """Largest table of contents of an archive, in bytes."""
 _MOST_SQUEEZED = 200
 """A file of more than a megabyte that unpacks to this many times its size was made to fill a disk."""
+_MOST_SQUEEZED_ALL = 50
+"""The same for a whole archive of more than 16 megabytes, which may be made of many small files."""
+_LONGEST = 400
+_DEEPEST = 16
 _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCATOR = b"PK\x06\x07"
@@ -82,13 +86,21 @@ class _Folder:
 
     @contextlib.contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
-        # What was a file when it was listed may be a link by now.
-        with os.fdopen(os.open(self.root / path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        # What was a file when it was listed may be a link by now, or a pipe, which would keep us waiting.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            handle = os.open(self.root / path, flags)
+        except OSError as error:
+            raise PackError(f"'{one_line(path)}' cannot be read: {error.strerror}; {_AGAIN}") from error
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise PackError(f"'{one_line(path)}' is no file any more; {_AGAIN}")
             yield file
 
 
 def _listed(root: Path) -> dict[str, int]:
     found: dict[str, int] = {}
+    seen = 0
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if Path(folder) != root or name not in (".git", ".cache"))
         for name in [*folders, *sorted(files)]:
@@ -99,8 +111,9 @@ def _listed(root: Path) -> dict[str, int]:
             if not stat.S_ISREG(kind.st_mode):
                 raise PackError(f"{shown(root)} holds the link or device '{one_line(relative)}'; {_AGAIN}")
             found[relative] = kind.st_size
-            if len(found) > MOST_FILES:
-                raise PackError(f"{shown(root)} holds more than {MOST_FILES:,} files; it is no pack")
+        seen += len(folders) + len(files)
+        if seen > 2 * MOST_FILES:
+            raise PackError(f"{shown(root)} holds {seen:,} files and folders or more; it is no pack")
     return found
 
 
@@ -113,7 +126,7 @@ def _check_end(path: Path, source: str) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _END_SIZE - _LOCATOR_SIZE))
         tail = file.read()
-        if not tail[-_END_SIZE:].startswith(_END):
+        if not tail[-_END_SIZE:].startswith(_END) or tail[-2:] != b"\0\0":
             raise PackError(f"{source} is cut off, has something behind its end, or is no archive; {_AGAIN}")
         end = tail[-_END_SIZE:]
         entries, length = int.from_bytes(end[10:12], "little"), int.from_bytes(end[12:16], "little")
@@ -133,7 +146,8 @@ def _entries(archive: zipfile.ZipFile, size: int, source: str) -> dict[str, zipf
     for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
         name = one_line(entry.filename)
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if entry.filename != entry.orig_filename or kind not in (0, stat.S_IFREG) or entry.is_dir():
+        folder = entry.filename[-1:] in ("", "/")
+        if entry.filename != entry.orig_filename or kind not in (0, stat.S_IFREG) or folder:
             raise PackError(f"{source} holds '{name}', which is a link, a folder, or has a name that lies; {_AGAIN}")
         if entry.flag_bits & ~0x0806 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise PackError(f"{source} holds '{name}' locked or packed in a way that packs are not; {_AGAIN}")
@@ -147,11 +161,17 @@ def _entries(archive: zipfile.ZipFile, size: int, source: str) -> dict[str, zipf
         found[entry.filename] = entry
     if at != archive.start_dir or at > size:
         raise PackError(f"{source} holds something between its files; {_AGAIN}")
+    whole = sum(entry.file_size for entry in found.values())
+    if whole > max(2**24, _MOST_SQUEEZED_ALL * size):
+        raise PackError(f"{source} announces {whole:,} bytes in a file of {size:,}, which is a trap; {_AGAIN}")
     return {entry.filename: entry for entry in archive.infolist()}
 
 
 def _checked(found: _Archive | _Folder, source: str) -> Source:
     """What holds for both: bounds, and no two names that one system takes for the same."""
+    for name in found.sizes:
+        if len(name) > _LONGEST or name.count("/") > _DEEPEST:
+            raise PackError(f"{source} holds the name '{one_line(name)}', which is too long; {_AGAIN}")
     names = [name.casefold() for name in found.sizes]
     if len(found.sizes) > MOST_FILES or sum(found.sizes.values()) > MOST_BYTES:
         raise PackError(

@@ -23,7 +23,9 @@ def unpack(path: Path, target: Path) -> Manifest:
     """
     file = shown(path)
     with open_source(path) as source:
-        manifest = _manifest(source, file)
+        # Once: another process may write to a folder, and what is kept must be what was checked.
+        data = _manifest_bytes(source, file)
+        manifest = parse_manifest(data, file)
         listed = {entry.path: entry for entry in manifest.entries}
         problems = [*_listing_problems(source, manifest)]
         if not problems:
@@ -32,20 +34,21 @@ def unpack(path: Path, target: Path) -> Manifest:
                     problems += _write(source, entry, target / installed_place(name, manifest.name))
                 own = target / installed_place(MANIFEST, manifest.name)
                 own.parent.mkdir(parents=True, exist_ok=True)
-                own.write_bytes(_read(source, MANIFEST, MOST_BYTES))
+                own.write_bytes(data)
     if problems:
         raise PackError("\n".join(f"{file}: {problem}" for problem in problems))
     return manifest
 
 
-def _manifest(source: Source, file: str) -> Manifest:
+def _manifest_bytes(source: Source, file: str) -> bytes:
     if MANIFEST not in source.sizes:
         raise PackError(
             f"{file} has no {MANIFEST}, so it is no pack; a card of another program is read by 'roleplay cards import'"
         )
     if source.sizes[MANIFEST] > MOST_BYTES:
         raise PackError(f"{file}: {MANIFEST} has {source.sizes[MANIFEST]:,} bytes; it is none of ours")
-    return parse_manifest(_read(source, MANIFEST, MOST_BYTES), file)
+    with source.open(MANIFEST) as packed:
+        return packed.read(MOST_BYTES)
 
 
 def _listing_problems(source: Source, manifest: Manifest) -> list[str]:
@@ -84,8 +87,3 @@ def _write(source: Source, entry: Entry, target: Path) -> list[str]:
     if digest.hexdigest() != entry.sha256:
         return [f"'{one_line(entry.path)}' is not what the manifest vouches for: its hash differs; get the pack again"]
     return []
-
-
-def _read(source: Source, name: str, most: int) -> bytes:
-    with source.open(name) as packed:
-        return packed.read(most)

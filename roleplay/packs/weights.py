@@ -14,7 +14,7 @@ from roleplay.errors import PackError
 from roleplay.packs.manifest import PackedAdapter
 from roleplay.text import one_line
 
-_MOST_HEADER = 16 * 2**20
+_MOST_HEADER = 4 * 2**20
 _BLOCK = 2**22
 _KEY = re.compile(r"base_model\.model\.([A-Za-z0-9_.]{1,200})\.lora_(A|B)\.weight")
 _WIDTH = {"F32": 4, "F16": 2, "BF16": 2}
@@ -150,11 +150,19 @@ def _header(path: Path) -> tuple[dict[str, Tensor], Any, int]:
             raise PackError(f"{path.name} has a header of {length:,} bytes in a file of {size:,}")
         text = file.read(length)
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode(), object_pairs_hook=_once)
         metadata = value.pop("__metadata__", {})
         return {str(name): _tensor(entry) for name, entry in value.items()}, metadata, 8 + length
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise PackError(f"{path.name} has a damaged header ({one_line(str(error), 80)})") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; another reader might take the first of two values where we take the last."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key is given twice")
+    return value
 
 
 def _tensor(entry: Mapping[str, Any]) -> Tensor:

@@ -21,6 +21,9 @@ MOST_CARD = 32 * 2**20
 MOST_FILES = 2000
 _ADAPTER = "roleplay/adapter/"
 """Weights of a pack; no part of a card, and large."""
+_OURS = "roleplay/"
+_LISTED = b"PK\x01\x02"
+"""What every line of an archive's table begins with."""
 
 _AGAIN = "get the file again from where it came"
 
@@ -39,10 +42,13 @@ def read_charx(data: bytes, file: str) -> Charx:
     """Unpack an archive in memory; bytes may precede it. Raises FileFaults for one that lies or leads elsewhere."""
     found: dict[str, bytes] = {}
     seen: set[str] = set()
-    left = MOST
+    left, ours_left = MOST, MOST_CARD
+    # The table is read whole by zipfile, and a line of it takes ten times as much memory as its bytes.
+    if data.count(_LISTED) > 4 * MOST_FILES:
+        raise refused(file, f"holds more than {MOST_FILES:,} files", "pack fewer")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             if len(entries) > MOST_FILES:
                 raise refused(file, f"holds {len(entries):,} files; {MOST_FILES:,} are read", "pack fewer")
             for entry in entries:
@@ -55,13 +61,19 @@ def read_charx(data: bytes, file: str) -> Charx:
                 seen.add(entry.filename.casefold())
                 if entry.filename.startswith(_ADAPTER):
                     continue
-                limit = min(left, MOST_CARD) if entry.filename == CARD else left
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise refused(
+                        file, f"holds '{one_line(entry.filename)}' packed in a rare way", "pack it again as zip"
+                    )
+                ours = entry.filename.startswith(_OURS)
+                limit = min(left, ours_left) if ours else min(left, MOST_CARD) if entry.filename == CARD else left
                 with archive.open(entry) as packed:
                     content = packed.read(limit + 1)
                 if len(content) > limit:
                     problem = f"unpacks to more than {limit:,} bytes at '{one_line(entry.filename)}'"
                     raise refused(file, problem, "leave large files out of it")
                 left -= len(content)
+                ours_left -= len(content) * ours
                 found[entry.filename] = content
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise refused(file, f"is no archive that can be unpacked ({one_line(str(error))})", _AGAIN) from error
