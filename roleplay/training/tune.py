@@ -61,7 +61,7 @@ def train(job: Job, *, resume: bool, report: Reporter, say: Callable[[str], None
     if trainer.state.best_metric is None:
         # Nothing is held out to choose by; everything that looks for the best finds the last.
         save(job, trainer, "best", None)
-    return finish(job, trainer.state, seconds, pad=trainer.pad, early=stopped_early(trainer))
+    return finish(job, trainer.state, seconds, pad=trainer.pad, early=stopped_early(trainer), say=say)
 
 
 def _begin(job: Job) -> None:
