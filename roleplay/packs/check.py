@@ -9,7 +9,7 @@ from typing import Any
 from roleplay.cards.load import load_card
 from roleplay.cards.model import Card, is_identifier
 from roleplay.cards.tavern.charx import CARD
-from roleplay.cards.tavern.json_text import parse_json, same_json
+from roleplay.cards.tavern.json_text import parse_json
 from roleplay.cards.tavern.own_files import CHARACTERS
 from roleplay.errors import AdapterError, FileFaults, PackError
 from roleplay.generation.canaries import read_canaries
@@ -164,7 +164,8 @@ def _adapter(folder: Path, manifest: Manifest) -> list[str]:
         found.append("the adapter's passport and the manifest differ in character, base, step or loss")
     shape = Shape(adapter.rank, adapter.alpha, adapter.rslora)
     wanted: dict[str, Any] = plain_config(shape, adapter.targets, base, fan_in_fan_out=adapter.fan_in_fan_out)
-    if not same_json(parse_json((place / CONFIG).read_bytes(), CONFIG), wanted):
+    config = parse_json((place / CONFIG).read_bytes(), CONFIG)
+    if config != wanted or type(config["r"]) is not int:  # 2.0 is equal, and no size
         found.append(f"'{ADAPTER}{CONFIG}' is not that of the plain LoRA of the manifest")
     return found + [f"its adapter {problem}" for problem in adapter_problems(place / WEIGHTS, adapter)]
 
