@@ -1,9 +1,10 @@
 """A whole evaluation on the shipped base: right adapters and wrong ones are told apart, and nothing is asked twice."""
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import torch
 
 from roleplay.cards.find import open_card
 from roleplay.chat.open import Opened, open_character
+from roleplay.dataset.corpus import Corpus
 from roleplay.evaluation import asking, scoring
+from roleplay.evaluation import evaluate as evaluating
 from roleplay.evaluation.evaluate import evaluate, evaluated_corpus
-from roleplay.evaluation.lines import real_lines
+from roleplay.evaluation.lines import RealLines, real_lines
+from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.place import Place, place_of
 from roleplay.evaluation.report import Report
 from roleplay.evaluation.scope import Scope
@@ -26,7 +30,7 @@ from roleplay.paths import Home, shipped
 from tests.evaluation.yui import opened, quiet
 
 SMALL = Scope(
-    heldout=8, heldout_dialogues=16, trained=1, trained_dialogues=4, probes=2, general=1, max_new_tokens=24, batch=24
+    heldout=8, heldout_dialogues=12, trained=1, trained_dialogues=2, probes=1, general=1, max_new_tokens=20, batch=24
 )
 """Enough to tell adapters apart, in seconds."""
 
@@ -36,12 +40,33 @@ def lora(character: Opened) -> dict[str, torch.Tensor]:
     return {name: weight.data for name, weight in character.engine.tuned.named_parameters() if "lora_" in name}
 
 
+@dataclass(frozen=True)
+class Known:
+    """What does not depend on the adapter."""
+
+    corpus: Corpus
+    """Of 结衣."""
+    lines: RealLines
+    """Hers and everybody else's."""
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
+    """Read once: that takes a third of so small an evaluation."""
+    home = Home(tmp_path_factory.mktemp("known"))
+    corpus = evaluated_corpus(open_card("yui", home), opened(home))
+    return Known(corpus, real_lines(open_card("yui", home), corpus, home))
+
+
+@pytest.fixture
+def read_once(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations of 结衣 take what is known."""
+    monkeypatch.setattr(evaluating, "evaluated_corpus", lambda card_file, character: known.corpus)
+    monkeypatch.setattr(evaluating, "real_lines", lambda card_file, corpus, home: known.lines)
+
+
 def report_of(home: Home, character: Opened, scope: Scope = SMALL) -> tuple[Report, Place]:
     return evaluate(open_card("yui", home), home, character, scope, quiet)
-
-
-def right(character: Opened, home: Home) -> None:
-    """As it ships."""
 
 
 def zeros(character: Opened, home: Home) -> None:
@@ -79,17 +104,30 @@ def value(report: Report, measure: str, lane: str = "persona+prefix") -> float:
     return found.lanes[lane].value
 
 
-def test_right_adapters_and_wrong_ones_are_told_apart(home: Home) -> None:
+def knows_the_base(known: Known, home: Home, character: Opened, scope: Scope, of: Place) -> None:
+    """An evaluation to come finds in its notebook what the base's lanes gave in another: no adapter changes those."""
+    place = place_of(home, character, known.corpus, known.lines, scope)
+    with Notebook(of.notebook) as found, Notebook(place.notebook) as notebook:
+        notebook.put({key: value for key, value in found.items() if key.split()[1] in ("base", "base+prefix")})
+
+
+@pytest.mark.usefixtures("read_once")
+def test_right_adapters_and_wrong_ones_are_told_apart(home: Home, known: Known) -> None:
     """One test, so that the right one is evaluated once; its report is looked at whole."""
     reports: dict[str, Report] = {}
-    changes: tuple[Change, ...] = (right, zeros, broken, anothers)
-    for change in changes:
+    changes: dict[Change, Scope] = {
+        zeros: replace(SMALL, trained=0, trained_dialogues=0),
+        broken: replace(SMALL, heldout=1, heldout_dialogues=8, trained=0, trained_dialogues=0),
+        anothers: replace(SMALL, trained=0, trained_dialogues=0),
+    }
+    reports["right"], place = report_of(home, opened(home))
+    has_all_its_figures(reports["right"])
+    has_all_its_files(home, reports["right"], place)
+    for change, scope in changes.items():
         character = opened(home)
         change(character, home)
-        reports[change.__name__], place = report_of(home, character)
-        if change is right:
-            has_all_its_figures(reports["right"])
-            has_all_its_files(home, reports["right"], place)
+        knows_the_base(known, home, character, scope, place)
+        reports[change.__name__], _ = report_of(home, character, scope)
 
     assert "Held-out lines are likelier with the adapter than without" in texts(reports["right"], "good")
     assert "Replies sound like 结衣" in texts(reports["right"], "good")
@@ -136,10 +174,8 @@ def small() -> Scope:
     return replace(SMALL, heldout=3, heldout_dialogues=4, trained=0, trained_dialogues=2, probes=1, max_new_tokens=8)
 
 
-def test_other_weights_and_another_scope_have_other_places(home: Home, small: Scope) -> None:
-    character = opened(home)
-    corpus = evaluated_corpus(open_card("yui", home), character)
-    lines = real_lines(open_card("yui", home), corpus, home)
+def test_other_weights_and_another_scope_have_other_places(home: Home, small: Scope, known: Known) -> None:
+    character, corpus, lines = opened(home), known.corpus, copy.deepcopy(known.lines)
     places = {place_of(home, character, corpus, lines, scope) for scope in (small, replace(small, seed=1))}
     zeros(character, home)
     places |= {place_of(home, character, corpus, lines, scope) for scope in (small, replace(small, batch=1))}
@@ -148,6 +184,7 @@ def test_other_weights_and_another_scope_have_other_places(home: Home, small: Sc
     assert place_of(home, character, corpus, lines, small) not in places, "style depends on who else is known"
 
 
+@pytest.mark.usefixtures("read_once")
 def test_an_interrupted_evaluation_asks_nothing_twice(
     home: Home, small: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
