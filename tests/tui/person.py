@@ -25,6 +25,7 @@ from roleplay.paths import Home
 from tests.tui.script import Load, Reply, Script, able
 from tui.app import ChatApp
 from tui.chat_screen import ChatScreen
+from tui.conversation import Conversation
 from tui.prompt import Prompt
 
 PATIENCE = 30.0
@@ -114,9 +115,15 @@ class Person:
         await self._settles()
 
     async def pages(self, key: str) -> None:
-        """Press Page Up or Page Down, and wait until the screen rests."""
+        """Press Page Up or Page Down, and wait until the screen rests.
+
+        What follows a key is put off until something is drawn, again and again: draw more, find it, scroll to it.
+        """
         await self.press(key)
-        await self.pilot.pause()
+        for _ in range(4):
+            drawn = asyncio.Event()
+            self.chat.query_one(Conversation).call_after_refresh(drawn.set)
+            await self.until(drawn.is_set, "for something to be drawn")
 
     async def says(self, text: str) -> None:
         """Write and send."""
