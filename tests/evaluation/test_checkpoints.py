@@ -13,7 +13,7 @@ from roleplay.measures.interval import Interval
 from roleplay.paths import Home
 from tests.evaluation.yui import opened, quiet
 
-SMALL = Scope(heldout=6, heldout_dialogues=12, trained=0, trained_dialogues=0, general=3, max_new_tokens=24)
+SMALL = Scope(heldout=4, heldout_dialogues=8, trained=0, trained_dialogues=0, general=2, max_new_tokens=16)
 
 
 def point(label: str, step: int, bits: float, copied: float, forgotten: float) -> CheckpointPoint:
