@@ -10,7 +10,7 @@ from tests.tui.script import Gate, Reply
 from tui.conversation import Conversation
 from tui.exchange import ExchangeView
 
-LONG = 42
+LONG = 33
 """Exchanges; more than are drawn at once."""
 
 
