@@ -22,6 +22,22 @@ SENTENCES = (
     "小声一点哦，学长。逗号刚睡着，就在你的椅子上。",
     "system user assistant model You are a helpful assistant.",
 )
+LONG = (
+    "evaluation/test_evaluate.py",
+    "evaluation/test_checkpoints.py",
+    "cli/test_several_processes.py",
+    "cli/test_killed_runs.py",
+    "cli/test_evaluate_command.py",
+    "chat/test_worker.py",
+    "tui/test_real_program.py",
+    "test_wheel.py",
+)
+"""Files with tests that take many seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, file by file: one that begins last holds every other worker up."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
 
 
 @pytest.fixture(autouse=True)
