@@ -38,5 +38,6 @@ def with_own_files(value: Any, texts: Mapping[str, str]) -> Any:
         return value
     files = {f"{OWN}{path}": text for path, text in texts.items() if f"{OWN}{path}" != EXAMPLES}
     carried = ours.get("files")
-    ours = ours | {"files": files | (carried if isinstance(carried, dict) else {})}
+    # What lies in the archive wins: it is what a manifest vouches for.
+    ours = ours | {"files": (carried if isinstance(carried, dict) else {}) | files}
     return value | {"data": data | {"extensions": extensions | {KEY: ours}}}
