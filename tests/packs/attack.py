@@ -76,8 +76,8 @@ class Watch:
                 self._check(event, path, folder)
 
     def _check(self, event: str, path: object, folder: int) -> None:
-        if isinstance(path, int):
-            return
+        if isinstance(path, int) or (folder >= 0 and not os.path.isdir("/proc/self/fd")):
+            return  # only Linux tells where an open folder is
         above = os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else os.getcwd()
         place = os.path.normpath(os.path.join(above, os.fsdecode(path)))  # type: ignore[arg-type]
         if place != os.devnull and not Path(place).is_relative_to(self.allowed):
