@@ -15,6 +15,7 @@ from roleplay.packs import install as installing
 from roleplay.packs import unpack as unpacking
 from roleplay.packs.install import opened_pack
 from roleplay.packs.source import open_source
+from roleplay.packs.weights import read_header
 from roleplay.paths import Home
 from tests.cli.conftest import refused, roleplay
 from tests.packs.payloads import QUICK, SLOW
@@ -130,6 +131,21 @@ def test_what_was_a_file_when_it_was_listed_is_looked_at_again(
         change(unpacked / DIALOGUE, secret)
         with pytest.raises(PackError, match=told), source.open(DIALOGUE.as_posix()):
             pass
+
+
+def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(home: Home, unpacked: Path) -> None:
+    place = unpacked / DIALOGUE
+    place.write_bytes(place.read_bytes().replace(b"lamp", b"bomb"))
+    with pytest.raises(PackError, match="its hash differs"), opened_pack(unpacked, home):
+        pass
+
+
+def test_a_header_that_names_a_tensor_twice_is_refused(tmp_path: Path) -> None:
+    one = b'"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'
+    text = b"{" + one + b"," + one + b"}"
+    (tmp_path / "a.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + b"1234")
+    with pytest.raises(PackError, match="a key is given twice"):
+        read_header(tmp_path / "a.safetensors")
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(
