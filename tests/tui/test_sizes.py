@@ -25,6 +25,7 @@ def test_a_terminal_too_small_says_so_and_keeps_everything(mira: CardFile, home:
         await person.until(lambda: "Soup" not in person.text)
         if size[0] * size[1] > len(SMALL):
             assert squeeze("".join(person.screen)) == squeeze(SMALL)
+        await person.until(lambda: person.app.focused is not person.prompt)
         await person.press("!")
         await person.pilot.resize_terminal(80, 24)
         await person.sees("Soup.", "draft")
