@@ -1,5 +1,6 @@
 """A good pack changed so that it does harm, the same way for the same number; its manifest vouches for every change."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from random import Random
@@ -27,13 +28,14 @@ class Mutant:
 
 
 def cases_of(number: int) -> list[tuple[str, int]]:
-    """Names of tables and rows in them that make the mutant `number`; four in ten have more than one."""
+    """Names of tables and rows in them that make the mutant `number`; many have more than one."""
     draw, names = Random(number), list(TABLES)
     turn, at = divmod(number, len(names))
     rows = list(range(len(TABLES[names[at]])))
     Random(names[at]).shuffle(rows)  # so that the first mutants are of every sort
     cases = [(names[at], rows[turn % len(rows)])]
-    if turn >= 2 and draw.random() < 0.4:
+    # The second time through a table every row is tried alone.
+    if turn >= 2 and turn // len(rows) != 1 and draw.random() < 0.4:
         more = draw.sample(names, draw.choice((1, 1, 2)))
         cases += [(name, draw.randrange(len(TABLES[name]))) for name in more]
     return cases
@@ -43,6 +45,9 @@ def mutant(good: Parts, number: int) -> Mutant:
     """The mutant called `number` of the pack `good`."""
     draw = Random(-1 - number)
     parts = Parts(dict(good.files), json.loads(json.dumps(good.manifest)))
-    for name, row in cases_of(number):
-        TABLES[name][row].change(parts, draw)
+    (name, row), *more = cases_of(number)
+    TABLES[name][row].change(parts, draw)
+    for name, row in more:
+        with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):  # nothing left to change
+            TABLES[name][row].change(parts, draw)
     return Mutant(number, parts, parts.written())

@@ -23,7 +23,7 @@ def _case(change: Callable[[Zip, Random], object], told: str, may_pass: bool = F
 
 
 def _any(found: Zip, draw: Random) -> Item:
-    return draw.choice(found.items)
+    return draw.choice(found.items or [Item(b"", b"")])
 
 
 def _field(start: int, fmt: str, where: bytes) -> Callable[[Zip, Random], None]:
