@@ -27,6 +27,8 @@ from roleplay.text import fingerprint, one_line
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?(@\w(?!.*\.\.)[\w./-]{0,99})?")
 """A base as a pack may name it: never a path."""
 _MOST_TOLD = 50
+_MOST_OBJECTS = 20_000
+"""In canaries, which have a hundred; each that is wrong takes a kilobyte to say so."""
 _CODE = (
     b"\x80\x02",
     b"\x80\x03",
@@ -52,8 +54,11 @@ def problems_of(folder: Path, manifest: Manifest) -> list[str]:
     except (PackError, AdapterError, OSError) as error:
         found.append(f"the adapter: {error}")
     if CANARIES in _paths(manifest):
+        place = folder / installed_place(CANARIES, manifest.name)
         try:
-            canaries = read_canaries(folder / installed_place(CANARIES, manifest.name))
+            if place.read_bytes().count(b"{") > _MOST_OBJECTS:
+                raise AdapterError("its canaries have too many parts; get the pack again")
+            canaries = read_canaries(place)
         except AdapterError as error:
             found.append(str(error))
         else:
