@@ -178,5 +178,10 @@ def recover_folder(target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def set_aside(target: Path) -> Path:
+    """Where a folder waits while another takes its place; `recover_folder` ends that."""
+    return _beside(target)[1]
+
+
 def _beside(target: Path) -> tuple[Path, Path]:
     return target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")

@@ -21,7 +21,7 @@ from roleplay.packs.manifest import MANIFEST, Manifest
 from roleplay.packs.places import ADAPTER, installed_place
 from roleplay.packs.unpack import unpack
 from roleplay.packs.weights import fit_problems
-from roleplay.paths import Home, shown, storing
+from roleplay.paths import Home, recover_folder, set_aside, shown, storing
 
 _WORK = ".installing-"
 _LOCK = ".lock"
@@ -89,13 +89,19 @@ def what_changes(pack: Unpacked, home: Home) -> list[str]:
 
 
 def install(pack: Unpacked, home: Home) -> Path:
-    """Let a pack without problems take its place and be in use; returns its folder. Raises StorageError."""
+    """Let a pack without problems take its place and be in use; returns its folder. Raises StorageError.
+
+    The same version, where it is there already, gives way: it may have been damaged.
+    """
     name = pack.manifest.name
     target = home.packs / name / pack.version
     with storing(target):
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            pack.folder.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        recover_folder(target)
+        if target.exists():
+            target.rename(set_aside(target))
+        pack.folder.rename(target)
+        recover_folder(target)
     earlier = [one for one in used_versions(home, name) if one != pack.version]
     note_used(home, name, [*earlier, pack.version])
     return target

@@ -130,10 +130,13 @@ def fit_problems(path: Path, adapter: PackedAdapter, base: Iterable[Path]) -> li
     for file in base:
         shapes |= {name: tensor.shape for name, tensor in _header(file)[0].items()}
     problems = []
-    for name, tensor in read_header(path)[0].items():
-        match = _KEY.fullmatch(name)
-        shape = shapes.get(f"{match[1]}.weight") if match else None
-        if match is None or shape is None or len(shape) != 2:
+    halves = [(name, tensor, match) for name, tensor in read_header(path)[0].items() if (match := _KEY.fullmatch(name))]
+    known = any(f"{match[1]}.weight" in shapes for _, _, match in halves)
+    for name, tensor, match in halves:
+        shape = shapes.get(f"{match[1]}.weight")
+        if shape is None and known:
+            problems.append(f"holds '{name}', and the base has no such module")
+        if shape is None or len(shape) != 2:
             continue
         out, into = reversed(shape) if adapter.fan_in_fan_out else shape
         if tensor.shape != ((adapter.rank, into) if match[2] == "A" else (out, adapter.rank)):

@@ -220,3 +220,11 @@ def test_a_file_of_versions_that_is_damaged_hides_the_pack_and_breaks_nothing(
         assert [one.used for one in installed_packs(home)] == [False]
     used.write_text(json.dumps([folder.name]))
     assert "mimi" in find_cards(home)
+
+
+def test_installed_again_a_damaged_version_is_whole(home: Home, pack: Path, installed: Install) -> None:
+    folder = installed(pack)
+    (folder / "card.json").write_text("{}")
+    assert installed(pack) == folder
+    assert changed_files(installed_packs(home)[0]) == []
+    assert [path.name for path in folder.parent.iterdir() if path.name != ".active"] == [folder.name]

@@ -104,6 +104,14 @@ def test_weights_of_another_base_do_not_fit(tmp_path: Path) -> None:
     assert all("and the base has" in problem for problem in problems)
 
 
+def test_modules_that_the_base_lacks_are_told(tmp_path: Path) -> None:
+    other = {name.replace("layers.0.self_attn", "layers.0.mlp"): one for name, one in random_weights().items()}
+    save_file(other, tmp_path / "a.safetensors")
+    problems = fit_problems(tmp_path / "a.safetensors", described(), weight_files(shipped() / "data" / "pocket"))
+    assert len(problems) == 6
+    assert all("and the base has no such module" in problem for problem in problems)
+
+
 def header(value: Any, data: bytes = b"", length: int | None = None) -> bytes:
     text = value if isinstance(value, bytes) else json.dumps(value).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
