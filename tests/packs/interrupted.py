@@ -55,6 +55,7 @@ def _child(pack: Path, home: Path, stop_at: int, how: int, writer: int) -> None:
             if seen[0] == stop_at:
                 os.kill(os.getpid(), how)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run behind `&`
     os.environ["ROLEPLAY_HOME"] = str(home)
     sys.argv = ["roleplay", "pack", "install", "--yes", "--no-canaries", str(pack)]
     sys.stdout = sys.stderr = io.StringIO()
