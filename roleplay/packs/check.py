@@ -53,7 +53,7 @@ def problems_of(folder: Path, manifest: Manifest) -> list[str]:
         found += _adapter(folder, manifest)
     except (PackError, AdapterError, OSError) as error:
         found.append(f"the adapter: {error}")
-    if CANARIES in _paths(manifest):
+    if CANARIES in manifest.paths:
         place = folder / installed_place(CANARIES, manifest.name)
         try:
             if place.read_bytes().count(b"{") > _MOST_OBJECTS:
@@ -68,16 +68,12 @@ def problems_of(folder: Path, manifest: Manifest) -> list[str]:
     return found[:_MOST_TOLD]
 
 
-def _paths(manifest: Manifest) -> set[str]:
-    return {entry.path for entry in manifest.entries}
-
-
 def _texts(folder: Path, manifest: Manifest) -> Iterator[str]:
     texts = sum(entry.size for entry in manifest.entries if entry.path.lower().endswith(TEXTS))
     if texts > MOST_TEXTS:
         yield f"it has {texts:,} bytes of text; {MOST_TEXTS:,} are read"
         return
-    for name in sorted(_paths(manifest) | {MANIFEST}):
+    for name in sorted(manifest.paths | {MANIFEST}):
         path, called = folder / installed_place(name, manifest.name), one_line(name, 120)
         if name.lower().endswith(TEXTS):
             problem = text_problem(path, called)
@@ -93,7 +89,7 @@ def _texts(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _card(folder: Path, manifest: Manifest) -> list[str]:
     place = card_place(manifest.name)
-    missing = [name for name in (CARD, place) if name not in _paths(manifest)]
+    missing = [name for name in (CARD, place) if name not in manifest.paths]
     if missing:
         return [f"'{name}' is missing" for name in missing]
     path = folder / installed_place(place, manifest.name)
@@ -118,7 +114,7 @@ def _card(folder: Path, manifest: Manifest) -> list[str]:
 
 def _missing_corpora(value: Any, manifest: Manifest) -> Iterator[str]:
     """Corpora that a card, not yet checked, names and that are not in the pack."""
-    paths, entries = _paths(manifest), value.get("corpora") if isinstance(value, dict) else None
+    paths, entries = manifest.paths, value.get("corpora") if isinstance(value, dict) else None
     for entry in entries if isinstance(entries, list) else []:
         path = entry.get("path") if isinstance(entry, dict) else None
         if isinstance(path, str) and f"{CHARACTERS}{path.strip()}" not in paths:
@@ -130,7 +126,7 @@ def _references(card: Card, manifest: Manifest) -> Iterator[str]:
     for entry in card.corpora:
         if entry.path is None:
             yield f"its card names the corpus {one_line(str(entry.registry or entry.character))}, which is not in it"
-    if card.avatar is not None and f"{CHARACTERS}{card.avatar}" not in _paths(manifest):
+    if card.avatar is not None and f"{CHARACTERS}{card.avatar}" not in manifest.paths:
         yield f"its card names the picture '{one_line(card.avatar)}', which is not in it"
     if card.knowledge:
         yield f"its card names the files {one_line(', '.join(card.knowledge))}, which no pack holds"
@@ -150,9 +146,9 @@ def _facts(card: Card, manifest: Manifest) -> Iterator[str]:
 
 def _adapter(folder: Path, manifest: Manifest) -> list[str]:
     """Raises PackError or AdapterError for files that cannot be read at all."""
-    there = [part for part in PARTS if f"{ADAPTER}{part}" in _paths(manifest)]
+    there = [part for part in PARTS if f"{ADAPTER}{part}" in manifest.paths]
     if manifest.adapter is None or manifest.base is None:
-        odd = there or manifest.adapter or manifest.base or CANARIES in _paths(manifest)
+        odd = there or manifest.adapter or manifest.base or CANARIES in manifest.paths
         return ["it holds parts of an adapter that its manifest does not describe"] if odd else []
     if len(there) < len(PARTS):
         return [f"'{ADAPTER}{part}' is missing" for part in PARTS if part not in there]

@@ -9,11 +9,11 @@ from pathlib import Path
 from roleplay.cards.installed import note_used, used_versions
 from roleplay.cards.model import is_identifier
 from roleplay.errors import NotFound, PackError
-from roleplay.packs.check import problems_of
+from roleplay.packs.check import pack_id, problems_of
 from roleplay.packs.manifest import MANIFEST, Manifest, parse_manifest
 from roleplay.packs.places import installed_place
 from roleplay.packs.verdict import read_verdict
-from roleplay.paths import Home, shown, storing
+from roleplay.paths import Home, set_aside, shown, storing
 from roleplay.text import did_you_mean, one_line
 
 
@@ -67,7 +67,9 @@ def changed_files(pack: InstalledPack) -> list[str]:
     """Everything in which an installed pack is no longer what its manifest vouches for. Raises PackError."""
     if pack.manifest is None:
         raise PackError(f"{shown(pack.folder / 'manifest.json')} is damaged; remove the pack and install it again")
-    found = []
+    manifest_file = pack.folder / installed_place(MANIFEST, pack.name)
+    # The name of the folder ends as the hash of the manifest begins, which vouches for all else.
+    found = [] if pack.version.endswith(pack_id(manifest_file)[:8]) else [f"'{MANIFEST}' was changed"]
     for entry in pack.manifest.entries:
         path = pack.folder / installed_place(entry.path, pack.name)
         if not path.is_file():
@@ -105,9 +107,7 @@ def remove(home: Home, name: str, version: str | None = None) -> list[InstalledP
     with storing(folder):
         note_used(home, name, left)  # before the files go, so that nobody is led to half of them
         for pack in gone:
-            aside = pack.folder.with_name(f".{pack.version}.old")
-            pack.folder.rename(aside)
-            shutil.rmtree(aside)
+            shutil.rmtree(pack.folder.rename(set_aside(pack.folder)))
         if not any(folder.glob("pack-*")):
             shutil.rmtree(folder)
             with contextlib.suppress(OSError):  # others are installed

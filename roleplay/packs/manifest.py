@@ -1,7 +1,6 @@
 """What a pack says of itself: its entries with their hashes, the base it needs, and the evidence that it works."""
 
 import json
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -186,9 +185,9 @@ class Manifest(Part):
     """Every file but the manifest itself, in the order of the archive."""
 
     @property
-    def paths(self) -> set[PurePosixPath]:
-        """Where its entries lie."""
-        return {PurePosixPath(entry.path) for entry in self.entries}
+    def paths(self) -> set[str]:
+        """Where its entries lie in the archive."""
+        return {entry.path for entry in self.entries}
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

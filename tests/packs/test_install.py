@@ -163,6 +163,12 @@ def test_names_that_are_not_installed_are_told_with_the_nearest(home: Home, pack
     [
         (lambda folder: (folder / "characters" / "mimi" / "dialogue.yaml").unlink(), "mimi/dialogue.yaml' is missing"),
         (lambda folder: (folder / "card.json").write_text("{}"), "'card.json' was changed"),
+        (
+            lambda folder: (folder / "manifest.json").write_text(
+                (folder / "manifest.json").read_text().replace("CC0-1.0", "MIT-0")
+            ),
+            "'roleplay/manifest.json' was changed",
+        ),
     ],
 )
 def test_files_that_were_changed_are_named(

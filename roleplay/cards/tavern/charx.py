@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from roleplay.cards.tavern.own_files import OURS
 from roleplay.cards.tavern.refuse import refused
 from roleplay.text import clean, one_line
 
@@ -19,9 +20,8 @@ MOST = 256 * 2**20
 MOST_CARD = 32 * 2**20
 """Largest `card.json` in bytes."""
 MOST_FILES = 2000
-_ADAPTER = "roleplay/adapter/"
+_ADAPTER = f"{OURS}adapter/"
 """Weights of a pack; no part of a card, and large."""
-_OURS = "roleplay/"
 _LISTED = b"PK\x01\x02"
 """What every line of an archive's table begins with."""
 
@@ -65,7 +65,7 @@ def read_charx(data: bytes, file: str) -> Charx:
                     raise refused(
                         file, f"holds '{one_line(entry.filename)}' packed in a rare way", "pack it again as zip"
                     )
-                ours = entry.filename.startswith(_OURS)
+                ours = entry.filename.startswith(OURS)
                 limit = min(left, ours_left) if ours else min(left, MOST_CARD) if entry.filename == CARD else left
                 with archive.open(entry) as packed:
                     content = packed.read(limit + 1)

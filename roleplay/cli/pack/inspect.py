@@ -22,7 +22,7 @@ def inspect(
             emit_json({"manifest": pack.manifest.model_dump(by_alias=True), "problems": list(pack.problems)})
         else:
             emit_manifest(pack.manifest)
-            if all(entry.path != CANARIES for entry in pack.manifest.entries) and pack.manifest.adapter is not None:
+            if CANARIES not in pack.manifest.paths and pack.manifest.adapter is not None:
                 say("it has no canaries: nobody can tell whether it says the same here")
         for problem in pack.problems:
             say(f"problem: {problem}")
