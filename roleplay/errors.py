@@ -13,6 +13,7 @@ RoleplayError
 ├── PackError          a pack that cannot be made, or must not be installed
 ├── ServerError        a chat server that cannot be asked
 │   └── PromptRefused  a prompt that it does not answer
+├── Busy               more replies are asked for than can be kept waiting
 ├── StorageError       what should be kept could not be written or read
 └── UsageError         options that exclude each other or name nothing
 """
@@ -67,6 +68,10 @@ class ServerError(RoleplayError):
 
 class PromptRefused(ServerError):
     """A prompt that a chat server does not answer, whatever is tried."""
+
+
+class Busy(RoleplayError):
+    """More replies are asked for than can be kept waiting."""
 
 
 class StorageError(RoleplayError):

@@ -100,9 +100,7 @@ class Engine:
         prompt leaves no room.
         """
         rows = self._rows(lanes, prompts, strength)
-        room = self.base.context - max(len(prompt) for prompt in prompts)
-        if room < 1:
-            raise _full(self.base.context - room, self.base.context)
+        room = check_room(self.base.context, max(len(prompt) for prompt in prompts))
         cancel = cancel or Cancel()
         limit = min(sampling.max_new_tokens, room)
         said = said or [0] * len(lanes)
@@ -201,6 +199,13 @@ class Engine:
             events.put(error)
         finally:
             events.put(None)
+
+
+def check_room(context: int, tokens: int) -> int:
+    """Tokens that a prompt of `tokens` leaves for a reply. Raises ContextFull where these are none."""
+    if tokens >= context:
+        raise _full(tokens, context)
+    return context - tokens
 
 
 def _full(tokens: int, context: int) -> ContextFull:

@@ -1,0 +1,257 @@
+"""Replies that begin and end at any time and are computed together: who asks does not wait for who asked before.
+
+A burst is one `generate` over the rows at hand. It ends when somebody else asks, or when many rows have ended; what was
+computed is kept, and the next burst goes on from there. Who has just come is computed alone first, prompt and one token:
+
+    burst 1   a a a a a a .               burst 3   a a a a …
+              b b b b b b .   burst 2   c           b b b b …
+                                                    c c c c …
+"""
+
+import itertools
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
+
+from roleplay.errors import Busy
+from roleplay.generation.cache import KeptRows, Row
+from roleplay.generation.decode import TextStream
+from roleplay.generation.engine import Engine, check_room
+from roleplay.generation.events import Event, Finished, Piece
+from roleplay.generation.lanes import Lane
+from roleplay.generation.own_sampling import OwnSampling
+from roleplay.generation.sampling import GumbelNoise, left_pad
+from roleplay.generation.settings import Sampling
+from roleplay.models.rows import row_adapters
+
+_SPARSE = 0.75
+"""Share of rows below which those that are left go on in a burst of their own."""
+
+
+@dataclass(eq=False)
+class Reply:
+    """One reply under way."""
+
+    lane: Lane
+    """Who says it."""
+    prompt: tuple[int, ...]
+    """What it answers."""
+    sampling: Sampling
+    """How its tokens are drawn."""
+    limit: int
+    """New tokens at most."""
+    text: TextStream
+    """What was said so far."""
+    number: int
+    """Which it is of all that were asked for."""
+    events: "queue.SimpleQueue[Event | BaseException]" = field(default_factory=queue.SimpleQueue)
+    """What its reader is told."""
+    tokens: list[int] = field(default_factory=list)
+    """New ids, the one that ended it included."""
+    begun: float = field(default_factory=time.perf_counter)
+    """When it was asked for."""
+    stopped: str = ""
+    """Why it ended; empty while it has not."""
+    cancelled: bool = False
+    """Whether its reader has left."""
+    noise: GumbelNoise = field(init=False)
+    """Its own draws."""
+
+    def __post_init__(self) -> None:
+        self.noise = GumbelNoise(self.sampling.seed)
+
+    def read(self) -> Iterator[Event]:
+        """What is said, as it comes, with Finished at the end. Raises what stopped the model."""
+        while True:
+            event = self.events.get()
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+            if isinstance(event, Finished):
+                return
+
+
+class Rolling:
+    """Answers on one engine, in a thread of its own; several readers at once."""
+
+    def __init__(self, engine: Engine, *, rows: int = 16, waiting: int = 64) -> None:
+        """At most `rows` replies are computed at once, and `waiting` more wait."""
+        self.engine, self.rows, self.most_waiting = engine, rows, waiting
+        self.kept = KeptRows(engine.base.model, limit=2 * rows)
+        self._waiting: deque[Reply] = deque()
+        self._active: list[Reply] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._numbers = itertools.count()
+        self._thread = threading.Thread(target=self._work, name="rolling", daemon=True)
+        self._thread.start()
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Replies that are computed, and that wait."""
+        with self._changed:
+            return len(self._active), len(self._waiting)
+
+    def ask(self, lane: Lane, prompt: Sequence[int], sampling: Sampling) -> Reply:
+        """Begin a reply. Raises ContextFull where the prompt leaves no room, Busy where too many wait."""
+        room = check_room(self.engine.base.context, len(prompt))
+        self.engine.adapters.weights([lane], self.engine.chosen, 1.0)
+        text, limit = TextStream(self.engine.base.tokenizer), min(sampling.max_new_tokens, room)
+        reply = Reply(lane, tuple(prompt), sampling, limit, text, next(self._numbers))
+        with self._changed:
+            if len(self._waiting) >= self.most_waiting:
+                raise Busy(f"{len(self._waiting)} requests wait already; try again in a moment")
+            self._waiting.append(reply)
+            self._changed.notify()
+        return reply
+
+    def cancel(self, reply: Reply) -> None:
+        """Stop a reply at the next token; its reader is told that it was cancelled."""
+        reply.cancelled = True
+        with self._changed:
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop all replies, and end the thread."""
+        with self._changed:
+            self._closed = True
+            for reply in (*self._active, *self._waiting):
+                reply.cancelled = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._active or self._closed)
+                if self._closed and not self._waiting and not self._active:
+                    return
+                free = self.rows - len(self._active)
+                new = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+                self._active += new
+            running = new or self._active
+            try:
+                self._burst(running, first=bool(new))
+            except BaseException as error:  # handed to whoever reads
+                self.kept.forget()
+                for reply in running:
+                    reply.stopped = "error"
+                    reply.events.put(error)
+            with self._changed:
+                self._active = [reply for reply in self._active if not reply.stopped]
+
+    def _burst(self, replies: Sequence[Reply], *, first: bool) -> None:
+        """Go on with `replies` until somebody waits, or many have ended; `first` computes a single token."""
+        replies = self._without_cancelled(replies)
+        if not replies:
+            return
+        engine = self.engine
+        weights = engine.adapters.weights([reply.lane for reply in replies], engine.chosen, 1.0)
+        # Rows of one adapter lie side by side, so that each layer computes it once.
+        order = sorted(range(len(replies)), key=lambda i: weights[i])
+        replies, weights = [replies[i] for i in order], [weights[i] for i in order]
+        rows = [
+            Row(*weight, (*reply.prompt, *reply.tokens)) for weight, reply in zip(weights, replies, strict=True)
+        ]
+        ids, mask = left_pad([row.ids for row in rows], engine.pad)
+        past = self.kept.begin(rows, [1] * len(rows))
+        said = _Said(replies, set(engine.end_ids), lambda: not first and self._somebody_waits())
+        with torch.inference_mode(), row_adapters(engine.tuned, weights):
+            engine.base.model.generate(
+                input_ids=ids.to(engine.base.model.device),
+                attention_mask=mask.to(engine.base.model.device),
+                do_sample=False,
+                max_new_tokens=1 if first else max(reply.limit - len(reply.tokens) for reply in replies),
+                eos_token_id=engine.end_ids,
+                pad_token_id=engine.pad,
+                logits_processor=[OwnSampling(replies, ids.shape[1])],
+                stopping_criteria=StoppingCriteriaList([_Ended(said)]),
+                streamer=said,
+                past_key_values=past,
+            )
+        fed = [row._replace(ids=(*reply.prompt, *reply.tokens)) for row, reply in zip(rows, replies, strict=True)]
+        self.kept.keep(fed, [ids.shape[1] - len(row.ids) for row in rows], past)
+
+    def _without_cancelled(self, replies: Sequence[Reply]) -> list[Reply]:
+        for reply in replies:
+            if reply.cancelled:
+                finish(reply, "cancelled")
+        return [reply for reply in replies if not reply.stopped]
+
+    def _somebody_waits(self) -> bool:
+        return bool(self._waiting) and len(self._active) < self.rows
+
+
+class _Said(BaseStreamer):
+    """Hands each token to its reply, and knows when the burst is over."""
+
+    def __init__(self, replies: Sequence[Reply], end_ids: set[int], interrupted: Any) -> None:
+        self.replies, self.end_ids, self.interrupted = replies, end_ids, interrupted
+        self.prompt_seen = False
+
+    def put(self, value: torch.Tensor) -> None:
+        """Ids of one step, (B,); the first call brings the prompts."""
+        if not self.prompt_seen:
+            self.prompt_seen = True
+            return
+        for reply, token in zip(self.replies, value.tolist(), strict=True):
+            if reply.stopped:
+                continue
+            if reply.cancelled:
+                finish(reply, "cancelled")
+                continue
+            reply.tokens.append(token)
+            if token in self.end_ids:
+                finish(reply, "end")
+                continue
+            piece = reply.text.push(token)
+            if piece:
+                tell(reply, piece)
+            if len(reply.tokens) >= reply.limit:
+                finish(reply, "length")
+
+    def end(self) -> None:
+        """Called by `generate` at its end."""
+
+    @property
+    def over(self) -> bool:
+        """Whether this burst is to end before its rows have."""
+        going = sum(not reply.stopped for reply in self.replies)
+        sparse = going < _SPARSE * len(self.replies) and len(self.replies) - going > 1
+        return sparse or bool(self.interrupted())
+
+
+class _Ended(StoppingCriteria):
+    """Ends rows that have ended, and all where the burst is over."""
+
+    def __init__(self, said: _Said) -> None:
+        self.said = said
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        """Which rows are done: (B,)."""
+        if self.said.over:
+            return torch.ones(len(self.said.replies), dtype=torch.bool, device=input_ids.device)
+        return torch.tensor([bool(reply.stopped) for reply in self.said.replies], device=input_ids.device)
+
+
+def tell(reply: Reply, text: str) -> None:
+    """Hand the reader a piece of text."""
+    reply.events.put(Piece(reply.lane, text, len(reply.tokens), time.perf_counter() - reply.begun))
+
+
+def finish(reply: Reply, why: str) -> None:
+    """End a reply, with what is left of its text."""
+    reply.stopped = why
+    rest = reply.text.close()
+    if rest:
+        tell(reply, rest)
+    seconds = time.perf_counter() - reply.begun
+    reply.events.put(Finished(reply.lane, reply.text.told, len(reply.tokens), why, seconds, reply.number))
