@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from roleplay.chat.findable import spaced
+from roleplay.findable import spaced
 from roleplay.errors import StorageError
 from roleplay.paths import shown, storing
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from roleplay.chat.findable import match_expression, places, read_query
+from roleplay.findable import match_expression, places, read_query
 from roleplay.chat.store import ChatStore
 from roleplay.dialogue import Role
 

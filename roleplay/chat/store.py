@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.chat.database import Database
-from roleplay.chat.findable import spaced
+from roleplay.findable import spaced
 from roleplay.dialogue import Role
 from roleplay.text import clean, fingerprint
 

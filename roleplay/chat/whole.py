@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from roleplay.chat.findable import spaced
+from roleplay.findable import spaced
 from roleplay.chat.store import ChatStore, Pin, StoredTurn
 from roleplay.dialogue import Role
 from roleplay.errors import NotFound

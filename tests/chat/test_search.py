@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.chat.database import MIGRATIONS
-from roleplay.chat.findable import places, read_query, spaced
+from roleplay.findable import places, read_query, spaced
 from roleplay.chat.search import Found, search
 from roleplay.chat.store import ChatStore
 from roleplay.errors import StorageError

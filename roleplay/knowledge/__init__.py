@@ -1,0 +1,1 @@
+"""What a character knows: files of its world, split into passages that can be found."""
