@@ -29,7 +29,7 @@ class Place:
     """Where a passage stands, so that a citation opens its source."""
 
     file: str
-    """The file as the card names it, or the file inside a folder that the card names; `book` for the card's own lore."""
+    """The file as the card names it, or the file inside a folder named there; `book` for its own lore."""
     headings: tuple[str, ...]
     """The headings it stands below, the highest first."""
     page: int | None

@@ -1,0 +1,1 @@
+"""Characters over HTTP: an OpenAI-compatible server on the same lanes."""
