@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from roleplay.generation.sampling import GumbelNoise, PenaltyFrom, processors
+from roleplay.generation.sampling import GumbelNoise, penalties, processors
 from roleplay.generation.settings import Sampling
 
 
@@ -20,8 +20,12 @@ class Drawn(Protocol):
         """Its settings."""
 
     @property
+    def said(self) -> int:
+        """How many ids of its reply the prompt holds."""
+
+    @property
     def tokens(self) -> list[int]:
-        """What it said so far."""
+        """What it said since."""
 
     @property
     def noise(self) -> GumbelNoise:
@@ -34,20 +38,17 @@ class OwnSampling(LogitsProcessor):
     def __init__(self, rows: Sequence[Drawn], width: int) -> None:
         """`width` is the number of columns before the burst."""
         self.rows = rows
-        self.starts = [width - len(row.tokens) for row in rows]
+        self.starts = [width - len(row.tokens) - row.said for row in rows]
         self._groups: dict[Sampling, list[int]] = defaultdict(list)
         for at, row in enumerate(rows):
-            # What the others share: the penalty looks at each row's own reply, the seed at its own draws.
-            self._groups[replace(row.sampling, seed=0, repetition_penalty=1.0, max_new_tokens=1)].append(at)
+            self._groups[_shared(row.sampling)].append(at)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (B, V), each row's largest being what it says."""
         scores = scores.clone()
         for at, row in enumerate(self.rows):
-            penalty = float(row.sampling.repetition_penalty)
-            if penalty != 1:
-                own = PenaltyFrom(penalty, [self.starts[at]])
-                scores[at : at + 1] = own(input_ids[at : at + 1], scores[at : at + 1])
+            for penalty in penalties(row.sampling, [self.starts[at]]):
+                scores[at : at + 1] = penalty(input_ids[at : at + 1], scores[at : at + 1])
         for sampling, members in self._groups.items():
             if sampling.temperature == 0:
                 continue
@@ -56,3 +57,10 @@ class OwnSampling(LogitsProcessor):
             for at in members:
                 scores[at : at + 1] = self.rows[at].noise(input_ids[at : at + 1], scores[at : at + 1])
         return scores
+
+
+def _shared(sampling: Sampling) -> Sampling:
+    """What rows share: penalties look at each one's own reply, the seed at its own draws."""
+    return replace(
+        sampling, seed=0, repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, max_new_tokens=1
+    )

@@ -1,7 +1,8 @@
 """Replies that begin and end at any time and are computed together: who asks does not wait for who asked before.
 
-A burst is one `generate` over the rows at hand. It ends when somebody else asks, or when many rows have ended; what was
-computed is kept, and the next burst goes on from there. Who has just come is computed alone first, prompt and one token:
+A burst is one `generate` over the rows at hand. It ends when somebody else asks, or when many rows have ended; what
+was computed is kept, and the next burst goes on from there. Who has just come is computed alone first, prompt and one
+token:
 
     burst 1   a a a a a a .               burst 3   a a a a …
               b b b b b b .   burst 2   c           b b b b …
@@ -9,12 +10,9 @@ computed is kept, and the next burst goes on from there. Who has just come is co
 """
 
 import itertools
-import queue
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -25,64 +23,26 @@ from roleplay.errors import Busy
 from roleplay.generation.cache import KeptRows, Row
 from roleplay.generation.decode import TextStream
 from roleplay.generation.engine import Engine, check_room
-from roleplay.generation.events import Event, Finished, Piece
 from roleplay.generation.lanes import Lane
 from roleplay.generation.own_sampling import OwnSampling
-from roleplay.generation.sampling import GumbelNoise, left_pad
+from roleplay.generation.reply import Reply, Tell
+from roleplay.generation.sampling import left_pad
 from roleplay.generation.settings import Sampling
 from roleplay.models.rows import row_adapters
 
 _SPARSE = 0.75
 """Share of rows below which those that are left go on in a burst of their own."""
 
-
-@dataclass(eq=False)
-class Reply:
-    """One reply under way."""
-
-    lane: Lane
-    """Who says it."""
-    prompt: tuple[int, ...]
-    """What it answers."""
-    sampling: Sampling
-    """How its tokens are drawn."""
-    limit: int
-    """New tokens at most."""
-    text: TextStream
-    """What was said so far."""
-    number: int
-    """Which it is of all that were asked for."""
-    events: "queue.SimpleQueue[Event | BaseException]" = field(default_factory=queue.SimpleQueue)
-    """What its reader is told."""
-    tokens: list[int] = field(default_factory=list)
-    """New ids, the one that ended it included."""
-    begun: float = field(default_factory=time.perf_counter)
-    """When it was asked for."""
-    stopped: str = ""
-    """Why it ended; empty while it has not."""
-    cancelled: bool = False
-    """Whether its reader has left."""
-    noise: GumbelNoise = field(init=False)
-    """Its own draws."""
-
-    def __post_init__(self) -> None:
-        self.noise = GumbelNoise(self.sampling.seed)
-
-    def read(self) -> Iterator[Event]:
-        """What is said, as it comes, with Finished at the end. Raises what stopped the model."""
-        while True:
-            event = self.events.get()
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-            if isinstance(event, Finished):
-                return
+ROWS = 32
+"""Replies computed at once."""
+WAITING = 64
+"""Replies that wait for a place."""
 
 
 class Rolling:
     """Answers on one engine, in a thread of its own; several readers at once."""
 
-    def __init__(self, engine: Engine, *, rows: int = 16, waiting: int = 64) -> None:
+    def __init__(self, engine: Engine, *, rows: int = ROWS, waiting: int = WAITING) -> None:
         """At most `rows` replies are computed at once, and `waiting` more wait."""
         self.engine, self.rows, self.most_waiting = engine, rows, waiting
         self.kept = KeptRows(engine.base.model, limit=2 * rows)
@@ -100,23 +60,49 @@ class Rolling:
         with self._changed:
             return len(self._active), len(self._waiting)
 
-    def ask(self, lane: Lane, prompt: Sequence[int], sampling: Sampling) -> Reply:
-        """Begin a reply. Raises ContextFull where the prompt leaves no room, Busy where too many wait."""
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that computes is there."""
+        return self._thread.is_alive()
+
+    def ask(
+        self, lane: Lane, prompt: Sequence[int], samplings: Sequence[Sampling], tells: Sequence[Tell], said: int = 0
+    ) -> list[Reply]:
+        """Begin a reply for each of `samplings`, all or none; the last `said` ids of the prompt are their beginning.
+
+        Raises ContextFull where the prompt leaves no room, Busy where too many wait.
+        """
         room = check_room(self.engine.base.context, len(prompt))
-        self.engine.adapters.weights([lane], self.engine.chosen, 1.0)
-        text, limit = TextStream(self.engine.base.tokenizer), min(sampling.max_new_tokens, room)
-        reply = Reply(lane, tuple(prompt), sampling, limit, text, next(self._numbers))
+        begun = list(prompt[len(prompt) - said :])
         with self._changed:
-            if len(self._waiting) >= self.most_waiting:
-                raise Busy(f"{len(self._waiting)} requests wait already; try again in a moment")
-            self._waiting.append(reply)
+            [weights] = self.engine.adapters.weights([lane], self.engine.chosen, 1.0)
+            replies = [
+                Reply(
+                    lane,
+                    weights,
+                    tuple(prompt),
+                    said,
+                    sampling,
+                    min(sampling.max_new_tokens, room),
+                    TextStream(self.engine.base.tokenizer, begun),
+                    tell,
+                    next(self._numbers),
+                )
+                for sampling, tell in zip(samplings, tells, strict=True)
+            ]
+            if self._closed or len(self._waiting) + len(replies) > self.most_waiting:
+                raise Busy(f"{len(self._waiting)} replies wait already; ask again in a moment")
+            self._waiting.extend(replies)
             self._changed.notify()
-        return reply
+        return replies
 
     def cancel(self, reply: Reply) -> None:
         """Stop a reply at the next token; its reader is told that it was cancelled."""
-        reply.cancelled = True
         with self._changed:
+            reply.cancelled = True
+            if reply in self._waiting:
+                self._waiting.remove(reply)
+                reply.finish("cancelled")
             self._changed.notify()
 
     def close(self) -> None:
@@ -143,8 +129,8 @@ class Rolling:
             except BaseException as error:  # handed to whoever reads
                 self.kept.forget()
                 for reply in running:
-                    reply.stopped = "error"
-                    reply.events.put(error)
+                    if not reply.stopped:
+                        reply.fail(error)
             with self._changed:
                 self._active = [reply for reply in self._active if not reply.stopped]
 
@@ -154,17 +140,13 @@ class Rolling:
         if not replies:
             return
         engine = self.engine
-        weights = engine.adapters.weights([reply.lane for reply in replies], engine.chosen, 1.0)
         # Rows of one adapter lie side by side, so that each layer computes it once.
-        order = sorted(range(len(replies)), key=lambda i: weights[i])
-        replies, weights = [replies[i] for i in order], [weights[i] for i in order]
-        rows = [
-            Row(*weight, (*reply.prompt, *reply.tokens)) for weight, reply in zip(weights, replies, strict=True)
-        ]
+        replies = sorted(replies, key=lambda reply: reply.weights)
+        rows = [Row(*reply.weights, (*reply.prompt, *reply.tokens)) for reply in replies]
         ids, mask = left_pad([row.ids for row in rows], engine.pad)
         past = self.kept.begin(rows, [1] * len(rows))
         said = _Said(replies, set(engine.end_ids), lambda: not first and self._somebody_waits())
-        with torch.inference_mode(), row_adapters(engine.tuned, weights):
+        with torch.inference_mode(), row_adapters(engine.tuned, [reply.weights for reply in replies]):
             engine.base.model.generate(
                 input_ids=ids.to(engine.base.model.device),
                 attention_mask=mask.to(engine.base.model.device),
@@ -183,17 +165,17 @@ class Rolling:
     def _without_cancelled(self, replies: Sequence[Reply]) -> list[Reply]:
         for reply in replies:
             if reply.cancelled:
-                finish(reply, "cancelled")
+                reply.finish("cancelled")
         return [reply for reply in replies if not reply.stopped]
 
     def _somebody_waits(self) -> bool:
-        return bool(self._waiting) and len(self._active) < self.rows
+        return bool(self._waiting) and sum(not reply.stopped for reply in self._active) < self.rows
 
 
 class _Said(BaseStreamer):
     """Hands each token to its reply, and knows when the burst is over."""
 
-    def __init__(self, replies: Sequence[Reply], end_ids: set[int], interrupted: Any) -> None:
+    def __init__(self, replies: Sequence[Reply], end_ids: set[int], interrupted: Callable[[], bool]) -> None:
         self.replies, self.end_ids, self.interrupted = replies, end_ids, interrupted
         self.prompt_seen = False
 
@@ -206,17 +188,17 @@ class _Said(BaseStreamer):
             if reply.stopped:
                 continue
             if reply.cancelled:
-                finish(reply, "cancelled")
+                reply.finish("cancelled")
                 continue
             reply.tokens.append(token)
             if token in self.end_ids:
-                finish(reply, "end")
+                reply.finish("end")
                 continue
             piece = reply.text.push(token)
             if piece:
-                tell(reply, piece)
+                reply.say(piece)
             if len(reply.tokens) >= reply.limit:
-                finish(reply, "length")
+                reply.finish("length")
 
     def end(self) -> None:
         """Called by `generate` at its end."""
@@ -226,7 +208,7 @@ class _Said(BaseStreamer):
         """Whether this burst is to end before its rows have."""
         going = sum(not reply.stopped for reply in self.replies)
         sparse = going < _SPARSE * len(self.replies) and len(self.replies) - going > 1
-        return sparse or bool(self.interrupted())
+        return sparse or self.interrupted()
 
 
 class _Ended(StoppingCriteria):
@@ -240,18 +222,3 @@ class _Ended(StoppingCriteria):
         if self.said.over:
             return torch.ones(len(self.said.replies), dtype=torch.bool, device=input_ids.device)
         return torch.tensor([bool(reply.stopped) for reply in self.said.replies], device=input_ids.device)
-
-
-def tell(reply: Reply, text: str) -> None:
-    """Hand the reader a piece of text."""
-    reply.events.put(Piece(reply.lane, text, len(reply.tokens), time.perf_counter() - reply.begun))
-
-
-def finish(reply: Reply, why: str) -> None:
-    """End a reply, with what is left of its text."""
-    reply.stopped = why
-    rest = reply.text.close()
-    if rest:
-        tell(reply, rest)
-    seconds = time.perf_counter() - reply.begun
-    reply.events.put(Finished(reply.lane, reply.text.told, len(reply.tokens), why, seconds, reply.number))

@@ -77,14 +77,37 @@ class PenaltyFrom(LogitsProcessor):
         return scores
 
 
+class TakenFrom(LogitsProcessor):
+    """Presence and frequency penalty over the reply alone (https://platform.openai.com/docs/api-reference/chat)."""
+
+    def __init__(self, presence: float, frequency: float, starts: Sequence[int]) -> None:
+        self.presence, self.frequency, self.starts = presence, frequency, starts
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (B, V) less what the reply already holds costs."""
+        scores = scores.clone()
+        for row, start in enumerate(self.starts):
+            times = torch.bincount(input_ids[row, start:], minlength=scores.shape[1])
+            scores[row] -= self.presence * (times > 0) + self.frequency * times
+        return scores
+
+
+def penalties(sampling: Sampling, starts: Sequence[int]) -> list[LogitsProcessor]:
+    """What makes tokens less likely that the rows' replies, which begin at `starts`, already hold."""
+    chain: list[LogitsProcessor] = []
+    if sampling.repetition_penalty != 1:
+        chain.append(PenaltyFrom(float(sampling.repetition_penalty), starts))
+    if sampling.presence_penalty or sampling.frequency_penalty:
+        chain.append(TakenFrom(sampling.presence_penalty, sampling.frequency_penalty, starts))
+    return chain
+
+
 def processors(sampling: Sampling, starts: Sequence[int]) -> LogitsProcessorList:
     """The chain from raw scores to noisy ones; greedy search over it is sampling, or greedy at temperature 0.
 
     `starts` are the columns in which the rows' replies begin.
     """
-    chain: list[LogitsProcessor] = []
-    if sampling.repetition_penalty != 1:
-        chain.append(PenaltyFrom(float(sampling.repetition_penalty), starts))
+    chain = penalties(sampling, starts)
     if sampling.temperature > 0:
         chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
         if sampling.top_k:

@@ -17,6 +17,10 @@ class Sampling:
     """Keep tokens at least this likely relative to the likeliest; 0 keeps all."""
     repetition_penalty: float = 1.0
     """Above 1 makes tokens that were already said less likely (Keskar et al. 2019)."""
+    presence_penalty: float = 0.0
+    """Taken from the score of every token that the reply holds already."""
+    frequency_penalty: float = 0.0
+    """Taken from the score of a token once for each time that the reply holds it."""
     max_new_tokens: int = 256
     """Longest reply in tokens."""
     seed: int = 0
