@@ -33,7 +33,8 @@ def assemble(
 ) -> tuple[Turn, ...]:
     """Messages for the chat template: a system turn if any prefix of that place is active, then `turns`.
 
-    `last_user` prefixes go before the last user turn. No other function makes a prompt.
+    A system turn that `turns` begin with goes on from the prefixes. `last_user` prefixes go before the last user turn.
+    No other function makes a prompt.
     """
     chosen = [prefix for prefix in prefixes if prefix.id in active]
     messages = [Turn(turn.role, fill(turn.text, card)) for turn in turns]
@@ -47,5 +48,6 @@ def assemble(
     system = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "system"]
     system = [text for text in system if text]
     if system:
-        messages.insert(0, Turn("system", "\n\n".join(system)))
+        own = [messages.pop(0).text] if messages and messages[0].role == "system" else []
+        messages.insert(0, Turn("system", "\n\n".join([*system, *own])))
     return tuple(messages)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from roleplay.findable import spaced
 from roleplay.errors import StorageError
+from roleplay.findable import spaced
 from roleplay.paths import shown, storing
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (

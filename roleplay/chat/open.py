@@ -7,23 +7,22 @@ from pathlib import Path
 import torch
 
 from roleplay.cards.load import CardFile
+from roleplay.chat.asked import ask_in
+from roleplay.chat.choice import choose
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed, WeighedToken
-from roleplay.chat.question import Ask, Asked, Heard, Question
+from roleplay.chat.question import Heard, Question
 from roleplay.chat.sent import token_texts, what_was_sent
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer
-from roleplay.dataset.unit import Voice, fit_start
+from roleplay.dataset.unit import Voice
 from roleplay.errors import AdapterError
 from roleplay.generation.engine import Engine
 from roleplay.generation.events import Cancel
 from roleplay.generation.lanes import Lane
-from roleplay.generation.settings import Sampling
-from roleplay.models.adapter import check_adapter, load_adapter
+from roleplay.models.adapter import load_adapter
 from roleplay.models.base import Base, choose_device, load_base
-from roleplay.models.find import adapter_choices, adapter_folders, base_of_adapter, quant_of_adapter
+from roleplay.models.find import adapter_choices
 from roleplay.models.passport import Passport, read_passport
-from roleplay.models.promoted import promotion_trouble
-from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
 from roleplay.text import did_you_mean
 
@@ -56,7 +55,7 @@ class Opened:
         said = [tuple(voice.renderer.text_ids(ask.said)) if ask.said else () for ask in question.asks]
         self._attach([question.adapter, *(ask.lane.which for ask in question.asks)])
         for ask, begun in zip(question.asks, said, strict=True):
-            asked.append(self._asked(voice, ask, question.sampling, begun))
+            asked.append(ask_in(voice, ask, question.sampling.max_new_tokens, self.engine.base.context, begun))
         yield from asked
         self.engine.chosen = question.adapter
         yield from self.engine.stream(
@@ -72,9 +71,9 @@ class Opened:
         """What each lane is sent for a question."""
         voice = self._voice(request.question)
         for ask in request.question.asks:
-            yield what_was_sent(
-                voice, ask, self._asked(voice, ask, request.question.sampling, ()), self.engine.base.context
-            )
+            context = self.engine.base.context
+            asked = ask_in(voice, ask, request.question.sampling.max_new_tokens, context)
+            yield what_was_sent(voice, ask, asked, context)
 
     def weigh(self, request: Weigh) -> Weighed:
         """How likely each token of a reply is with the adapter, and without, after the same prompt."""
@@ -82,7 +81,7 @@ class Opened:
         voice, ask = self._voice(question), question.asks[0]
         self._attach([question.adapter])
         self.engine.chosen = question.adapter
-        ids = self._asked(voice, ask, question.sampling, ()).ids
+        ids = ask_in(voice, ask, question.sampling.max_new_tokens, self.engine.base.context).ids
         reply = voice.renderer.text_ids(request.reply)
         lanes = [Lane(adapter, ask.lane.prefix) for adapter in (True, False)]
         persona, base = self.engine.score(lanes, [ids, ids], [reply, reply], strength=question.strength)
@@ -109,13 +108,6 @@ class Opened:
                 raise AdapterError(f"{self.voice.card.name} has no adapter '{label}'; {did_you_mean(label, choices)}")
             self.engine.attach(label, choices[label].folder)
 
-    def _asked(self, voice: Voice, ask: Ask, sampling: Sampling, said: tuple[int, ...]) -> Asked:
-        context = self.engine.base.context
-        reserve = min(sampling.max_new_tokens + len(said), context // 2)
-        start = fit_start(voice, ask.turns, ask.start, reserve, ask.prefixes, context)
-        ids = (*voice.prompt_ids(ask.turns[start:], ask.prefixes), *said)
-        return Asked(ask.lane, ask.prefixes, start, ids)
-
 
 def open_character(
     card_file: CardFile,
@@ -137,24 +129,14 @@ def open_character(
     else as that adapter's run kept it. `tell` hears what is being loaded. Raises BaseModelError, TemplateError or
     AdapterError.
     """
-    name = card_file.card.name
-    folders = adapter_folders(home, name, which)
-    if run is not None:
-        by_run = {folder.parents[1].name: folder for folder in folders if folder.is_relative_to(home.root)}
-        if run not in by_run:
-            raise AdapterError(f"{name} has no finished run '{run}'; {did_you_mean(run, by_run)}")
-        folders = [by_run[run]]
-    wanted = base or (base_of_adapter(folders[0]) if folders else None) or card_file.card.base
-    spec = parse_spec(wanted, trust_remote_code=trust_remote_code)
-    tell(f"loading the base {spec.name}")
-    kept = quant or (quant_of_adapter(folders[0]) if folders else "none")
+    choice = choose(card_file, home, base=base, run=run, which=which, trust_remote_code=trust_remote_code, quant=quant)
+    tell(f"loading the base {choice.spec.name}")
     precision = None if dtype is None else {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-    loaded = load_base(spec, dtype=precision, device=choose_device(device), quant=kept)
-    folder, notice = _fitting(folders, loaded, name, strict=run is not None)
-    trouble = promotion_trouble(home, name) if run is None else ""
+    loaded = load_base(choice.spec, dtype=precision, device=choose_device(device), quant=choice.quant)
+    folder, notice = choice.fitting(loaded.identity)
     tell("attaching the adapter" if folder is not None else "reading the chat template")
     opened = open_on(card_file, home, loaded, folder, compile=compile)
-    return replace(opened, notice=". ".join(filter(None, (trouble, notice))))
+    return replace(opened, notice=notice)
 
 
 def open_on(card_file: CardFile, home: Home, base: Base, folder: Path | None, *, compile: bool = False) -> Opened:
@@ -167,19 +149,3 @@ def open_on(card_file: CardFile, home: Home, base: Base, folder: Path | None, *,
     tuned = load_adapter(base, folder) if folder is not None else None
     engine = Engine(base, tuned, [renderer.traits.end_of_turn_id], compile=compile)
     return Opened(voice, engine, read_passport(folder) if folder is not None else None, "", home, folder)
-
-
-def _fitting(folders: list[Path], base: Base, name: str, *, strict: bool) -> tuple[Path | None, str]:
-    """The first adapter that belongs to `base`, and what to say where the preferred one does not."""
-    notice = ""
-    for folder in folders:
-        try:
-            check_adapter(folder, base.identity)
-        except AdapterError as error:
-            if strict:
-                raise
-            notice = notice or str(error)
-            continue
-        return folder, notice
-    reason = notice or f"{name} has no adapter yet"
-    return None, f"{reason}. The base answers with the prefix alone; 'roleplay train {name}' gives it the voice"

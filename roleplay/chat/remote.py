@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -34,6 +35,10 @@ PATIENCE = 300.0
 _CONNECTING = 10.0
 _SEEDS = 2**31
 """Seeds are below this: some servers keep them in 32 bits."""
+_BEYOND = ("top_k", "min_p", "repetition_penalty")
+"""Settings that OpenAI's own API lacks, as vLLM and `roleplay serve` call them."""
+_GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
+"""Lets vLLM go on with a last message that is the model's own; `roleplay serve` does so anyway."""
 
 
 class _Delta(BaseModel):
@@ -57,10 +62,13 @@ class _Chunk(BaseModel):
 
 
 class RemoteModel:
-    """One model of one server; it remembers which settings it was refused."""
+    """One model of one server; it remembers which settings it was refused.
 
-    def __init__(self, remote: Remote, *, patience: float = PATIENCE) -> None:
-        self.remote, self.patience = remote, patience
+    `beyond` says whether it is sent what OpenAI's own API lacks.
+    """
+
+    def __init__(self, remote: Remote, *, patience: float = PATIENCE, beyond: bool = False) -> None:
+        self.remote, self.patience, self.beyond = remote, patience, beyond
         self._limit = "max_tokens"
         self._unwanted: set[str] = set()
         self._folds = False
@@ -69,9 +77,11 @@ class RemoteModel:
         """Tell the reply piece by piece, or why there is none. Cancelling ends it in order and hangs up."""
         known = {prefix.id for prefix in card.prefixes}
         tell(Asked(ask.lane, tuple(name for name in ask.prefixes if name in known), 0, ()))
-        begun, text, tokens, stopped = time.monotonic(), "", 0, "end"
+        begun, text, tokens, stopped = time.monotonic(), ask.said, 0, "end"
         turns = assemble(card, card.prefixes, ask.prefixes, ask.turns)
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        if ask.said:
+            messages.append({"role": "assistant", "content": ask.said})
         try:
             async with aclosing(self._chunks(messages, sampling)) as chunks:
                 async for chunk in chunks:
@@ -91,7 +101,10 @@ class RemoteModel:
         """What the server sends, up to its end. Raises ServerError where it breaks off before that, too."""
         ended = said = False
         try:
-            async with self._client() as client, await self._asked(client, messages, sampling) as stream:
+            async with (
+                open_client(self.remote.url, self.patience) as client,
+                await self._asked(client, messages, sampling) as stream,
+            ):
                 async for value in stream:
                     chunk = _Chunk.model_validate(value)
                     ended, said = ended or _stopped(chunk) is not None, True
@@ -121,15 +134,22 @@ class RemoteModel:
                 "top_p": sampling.top_p,
                 "seed": sampling.seed % _SEEDS,
             }
+            if self.beyond:
+                settings |= {name: getattr(sampling, name) for name in _BEYOND}
             wanted = {name: value for name, value in settings.items() if name not in self._unwanted}
             sent = _folded(messages) if self._folds else messages
-            body = {"model": self.remote.model, "messages": sent, "stream": True, **wanted}
+            on = _GO_ON if messages[-1]["role"] == "assistant" else {}
+            body = {"model": self.remote.model, "messages": sent, "stream": True, **wanted, **on}
             try:
                 # Untyped, since servers send what the library's own types do not check.
                 return await client.post(
                     "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
                 )
             except (BadRequestError, UnprocessableEntityError, InternalServerError) as error:
+                if any(_refuses(error, name) for name in on):
+                    raise ServerError(
+                        f"{self.remote.name} cannot go on with a reply that was cut; Ctrl+R draws it anew"
+                    ) from error
                 if not self._do_without(error, wanted) and not self._fold(messages):
                     self._folds = False  # that was not the reason
                     raise
@@ -145,13 +165,6 @@ class RemoteModel:
             again="and ask again",
         )
 
-    def _client(self) -> AsyncOpenAI:
-        key = os.environ.get("OPENAI_API_KEY", "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise ServerError("OPENAI_API_KEY holds characters that no key has; copy it again")
-        patience = Timeout(self.patience, connect=min(self.patience, _CONNECTING))
-        return AsyncOpenAI(base_url=self.remote.url, api_key=key or "none", max_retries=0, timeout=patience)
-
     def _fold(self, messages: list[dict[str, str]]) -> bool:
         """Put the greeting into the person's first message from now on: some templates refuse one, as some here do."""
         worth = not self._folds and _folded(messages) != messages
@@ -160,7 +173,7 @@ class RemoteModel:
 
     def _do_without(self, error: APIStatusError, wanted: dict[str, Any]) -> bool:
         """Leave out or rename the setting that was refused: models that reason take few of them."""
-        named = [name for name in wanted if name == error.param or (not error.param and f"'{name}'" in str(error))]
+        named = [name for name in wanted if _refuses(error, name)]
         if not named:
             return False
         if named[0] == "max_tokens":
@@ -168,6 +181,23 @@ class RemoteModel:
         else:
             self._unwanted.add(named[0])
         return True
+
+
+def open_client(url: str, patience: float) -> AsyncOpenAI:
+    """The library's client, with the key of the environment. Raises ServerError for what is no key."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ServerError("OPENAI_API_KEY holds characters that no key has; copy it again")
+    timeout = Timeout(patience, connect=min(patience, _CONNECTING))
+    return AsyncOpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+
+
+def _refuses(error: APIStatusError, name: str) -> bool:
+    """Whether it is the field `name` that a server does not take; an error without a field may quote it."""
+    if error.param:
+        return name == error.param
+    # "_" makes it no word of English; the others are quoted where the field is meant.
+    return f"'{name}'" in str(error) or (name in (*_BEYOND, *_GO_ON) and bool(re.search(rf"\b{name}\b", str(error))))
 
 
 def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:

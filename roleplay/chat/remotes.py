@@ -21,8 +21,7 @@ class Remote:
     @property
     def name(self) -> str:
         """Model and server, as they may be shown: a password in the URL is not."""
-        parts = urlsplit(self.url)
-        return f"{self.model} at {parts._replace(netloc=parts.netloc.rpartition('@')[2]).geturl()}"
+        return f"{self.model} at {shown_url(self.url)}"
 
     @property
     def lane(self) -> Lane:
@@ -32,18 +31,38 @@ class Remote:
 
 def parse_remote(text: str) -> Remote:
     """`MODEL@URL` -> the model. Raises UsageError."""
-    model, at, url = text.strip().partition("@http")
-    url = "http" + url
-    parts = urlsplit(url)
-    try:
-        valid = bool(at) and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
-        valid = False
-    if not valid or not model.strip() or clean(text) != text or " " in text.strip():
+    model, at, rest = text.strip().partition("@http")
+    url = _whole_url("http" + rest) if at else None
+    if url is None or not model.strip() or clean(text) != text or " " in text.strip():
         raise UsageError(
             f"'{one_line(text)}' is no model of a server; write MODEL@URL, such as qwen3:0.6b@http://localhost:11434/v1"
         )
-    return Remote(model, parts._replace(path=parts.path.rstrip("/") or "/v1", query="", fragment="").geturl())
+    return Remote(model, url)
+
+
+def parse_server(text: str) -> str:
+    """A server's base URL, with `/v1` where a person left the path out. Raises UsageError."""
+    url = _whole_url(text.strip())
+    if url is None or clean(text) != text or " " in text.strip():
+        raise UsageError(f"'{one_line(text)}' is no server; write a URL such as http://localhost:8000/v1")
+    return url
+
+
+def shown_url(url: str) -> str:
+    """The URL as it may be shown: a password in it is not."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _whole_url(text: str) -> str | None:
+    """The base URL of an API; `None` where `text` is no address of a server."""
+    try:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            return None
+    except ValueError:  # a port that is none
+        return None
+    return parts._replace(path=parts.path.rstrip("/") or "/v1", query="", fragment="").geturl()
 
 
 def parse_remotes(texts: Sequence[str]) -> tuple[Remote, ...]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from roleplay.findable import match_expression, places, read_query
 from roleplay.chat.store import ChatStore
 from roleplay.dialogue import Role
+from roleplay.findable import match_expression, places, read_query
 
 _BEFORE = 24
 """Characters shown before the first word that was found."""

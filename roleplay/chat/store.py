@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.chat.database import Database
-from roleplay.findable import spaced
 from roleplay.dialogue import Role
+from roleplay.findable import spaced
 from roleplay.text import clean, fingerprint
 
 _TURN = "turns.id, parent, role, text, lane, prefixes, stopped, beside, taken, origin, drawn, deleted, created"

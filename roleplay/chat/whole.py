@@ -5,10 +5,10 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from roleplay.findable import spaced
 from roleplay.chat.store import ChatStore, Pin, StoredTurn
 from roleplay.dialogue import Role
 from roleplay.errors import NotFound
+from roleplay.findable import spaced
 from roleplay.text import clean, fingerprint
 
 _ADD = """

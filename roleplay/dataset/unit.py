@@ -12,6 +12,7 @@ the dialogue's own leads every piece:
     unit 2  s         u a u A u A      capitals are trained
 """
 
+import bisect
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -166,10 +167,13 @@ def fit_start(
         return start
     first = max(start, len(_own_system(turns))) + 1
     borders = [i for i in range(first, len(turns)) if turns[i].role == "user"]
-    for border in borders:
-        if len(voice.prompt_ids(history(turns, border), active)) + reserve <= max(limit // 2, reserve + 1):
-            return border
-    return borders[-1] if borders else start
+
+    def fits(border: int) -> bool:
+        return len(voice.prompt_ids(history(turns, border), active)) + reserve <= max(limit // 2, reserve + 1)
+
+    # A later border never gives a longer prompt, so that halving finds the first that fits.
+    at = bisect.bisect_left(borders, True, key=fits)
+    return borders[min(at, len(borders) - 1)] if borders else start
 
 
 def history(turns: Sequence[Turn], start: int) -> tuple[Turn, ...]:

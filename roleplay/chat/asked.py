@@ -1,0 +1,12 @@
+"""What a lane is sent: as much of its history as the context has room for, rendered."""
+
+from roleplay.chat.question import Ask, Asked
+from roleplay.dataset.unit import Voice, fit_start, history
+
+
+def ask_in(voice: Voice, ask: Ask, new_tokens: int, context: int, said: tuple[int, ...] = ()) -> Asked:
+    """The prompt of `ask` for a reply of `new_tokens`, which may begin with the ids `said`; `context` is in tokens."""
+    reserve = min(new_tokens + len(said), context // 2)
+    start = fit_start(voice, ask.turns, ask.start, reserve, ask.prefixes, context)
+    ids = (*voice.prompt_ids(history(ask.turns, start), ask.prefixes), *said)
+    return Asked(ask.lane, ask.prefixes, start, ids)
