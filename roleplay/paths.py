@@ -55,6 +55,16 @@ class Home:
         return self.root / "chats.sqlite3"
 
     @property
+    def server_key(self) -> Path:
+        """The key that clients of the server send; read by its owner alone."""
+        return self.root / "server-key"
+
+    @property
+    def knowledge(self) -> Path:
+        """What was read of the characters' books: an SQLite file a character."""
+        return self.root / "knowledge"
+
+    @property
     def themes(self) -> Path:
         """Colours for the screens, a YAML file each."""
         return self.root / "themes"

@@ -6,7 +6,22 @@ import sys
 import typer
 
 from roleplay import __version__
-from roleplay.cli import cards, chat, chats, data, demo, evaluate, export, locate, pack, runs, study, sweep, train
+from roleplay.cli import (
+    cards,
+    chat,
+    chats,
+    data,
+    demo,
+    evaluate,
+    export,
+    locate,
+    pack,
+    runs,
+    serve,
+    study,
+    sweep,
+    train,
+)
 from roleplay.cli.output import complain
 from roleplay.errors import RoleplayError, UsageError
 
@@ -25,6 +40,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(pack.app, name="pack")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
+app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
 app.command("study")(study.study)

@@ -90,7 +90,9 @@ class Rolling:
                 )
                 for sampling, tell in zip(samplings, tells, strict=True)
             ]
-            if self._closed or len(self._waiting) + len(replies) > self.most_waiting:
+            if self._closed:
+                raise Busy("no more replies are begun here: the server is going down")
+            if len(self._waiting) + len(replies) > self.most_waiting:
                 raise Busy(f"{len(self._waiting)} replies wait already; ask again in a moment")
             self._waiting.extend(replies)
             self._changed.notify()
@@ -105,13 +107,17 @@ class Rolling:
                 reply.finish("cancelled")
             self._changed.notify()
 
-    def close(self) -> None:
-        """Stop all replies, and end the thread."""
-        with self._changed:
+    def stop(self) -> None:
+        """Stop all replies and take no more; the thread ends with the last of them. A signal handler may call it."""
+        with self._changed:  # its lock lets the thread that holds it in again
             self._closed = True
             for reply in (*self._active, *self._waiting):
                 reply.cancelled = True
             self._changed.notify()
+
+    def close(self) -> None:
+        """Stop, and wait until the thread has ended."""
+        self.stop()
         self._thread.join()
 
     def _work(self) -> None:
