@@ -29,6 +29,8 @@ class Manner:
     """Precision of the weights, `float32` or `bfloat16`; `None` is the device's."""
     compile: bool = False
     """Whether generation is compiled, with a static cache; on CUDA only."""
+    backend: str | None = None
+    """URL of the server that answers in every lane of the character and its base; `None` loads them here."""
     remotes: tuple[Remote, ...] = ()
     """Models of other programs that may answer in lanes beside the conversation."""
     greet: bool = True

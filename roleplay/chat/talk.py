@@ -1,4 +1,4 @@
-"""A chat as a screen holds it: one character, the process that answers for it, the conversation at hand."""
+"""A chat as a screen holds it: one character, who answers for it, the conversation at hand."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from roleplay.cards.load import CardFile
 from roleplay.cards.model import TEMPLATE_DEFAULT
+from roleplay.chat.answerer import answers_for
+from roleplay.chat.backend import check_whole
 from roleplay.chat.company import Company
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.manner import Manner
@@ -17,7 +19,7 @@ from roleplay.chat.sampled import card_sampling
 from roleplay.chat.session import Session
 from roleplay.chat.settings import STRONGEST
 from roleplay.chat.store import ChatStore, Pin
-from roleplay.chat.wire import Opening, Ready
+from roleplay.chat.wire import Ready
 from roleplay.errors import UsageError
 from roleplay.generation.events import Cancel
 from roleplay.generation.lanes import LANES, Lane
@@ -37,9 +39,9 @@ class Figures:
     tokens_per_second: float | None = None
     """Of the newest reply; `None` before its first token."""
     used: int | None = None
-    """Tokens of the context that the conversation's lane has taken; `None` before the first question."""
+    """Tokens of the context that the conversation's lane has taken; `None` while nobody here has counted them."""
     context: int | None = None
-    """Tokens that the base was made for."""
+    """Tokens that the base was made for; `None` where a server does not tell."""
     left_out: int = 0
     """Turns at the beginning that the context has no room for any more."""
 
@@ -60,20 +62,7 @@ class Talk:
         answers: AnswerProcess | None = None,
     ) -> None:
         self.card, self.manner, self.home, self.store = card_file.card, manner, home, store
-        path = card_file.path.absolute()
-        opening = Opening(
-            card=path,
-            home=home.root,
-            base=manner.base,
-            run=manner.run,
-            which=manner.which,
-            trust_remote_code=manner.trust_remote_code,
-            quant=manner.quant,
-            device=manner.device,
-            dtype=manner.dtype,
-            compile=manner.compile,
-        )
-        self.answers = answers or AnswerProcess(opening)
+        self.answers = answers or answers_for(card_file, manner, home)
         self.company = Company(self.answers, self.card, manner.remotes)
         self.figures = Figures()
         self._before: Pin | None = None
@@ -96,7 +85,8 @@ class Talk:
     @property
     def lane_choices(self) -> list[Lane]:
         """Every lane there is: what the base can do, with the adapter or without, then other models."""
-        local = [lane for lane in LANES.values() if self.has_adapter or not lane.adapter]
+        has_base = self.answers.ready is None or self.answers.ready.has_base
+        local = [lane for lane in LANES.values() if (self.has_adapter if lane.adapter else has_base)]
         return [*local, *self.company.lanes]
 
     @property
@@ -129,6 +119,8 @@ class Talk:
         """Turn the adapter down or up, from the next reply on; 0 is the base. Raises UsageError."""
         if not 0 <= strength <= STRONGEST:
             raise UsageError(f"a strength of {strength:.0%} is out of reach; choose 0 % to {STRONGEST:.0%}")
+        if self.manner.backend is not None:
+            check_whole(strength, "")
         self._set(strength=round(strength, 2))
 
     def set_sampling(self, name: str, value: float | int | None) -> None:
@@ -139,7 +131,12 @@ class Talk:
         self._set(sampling=others if value is None else others | {name: check_sampling(name, value)})
 
     def choose_adapter(self, label: str) -> None:
-        """Let another adapter of the character answer, as `adapters` names it; empty for the one that was opened."""
+        """Let another adapter of the character answer, as `adapters` names it; empty for the one that was opened.
+
+        Raises UsageError where a server answers.
+        """
+        if self.manner.backend is not None:
+            check_whole(1.0, label)
         self._set(adapter=label)
 
     def use_new_card(self) -> None:
@@ -293,7 +290,8 @@ class Talk:
 
     def _measure(self, sent: int, heard: Heard) -> None:
         if isinstance(heard, Asked):
-            self.figures = replace(self.figures, used=sent, tokens_per_second=None, left_out=heard.start)
+            self.figures = replace(self.figures, used=sent or None, tokens_per_second=None, left_out=heard.start)
         elif not isinstance(heard, Unanswered) and heard.seconds > 0:
             speed = heard.tokens / heard.seconds
-            self.figures = replace(self.figures, used=sent + heard.tokens, tokens_per_second=speed)
+            used = sent + heard.tokens if sent else None  # another program tokenises
+            self.figures = replace(self.figures, used=used, tokens_per_second=speed)

@@ -61,14 +61,16 @@ class Ready:
     """Name of the base."""
     identity: str
     """The base with its revision, or the beginning of its weights' fingerprint."""
-    context: int
-    """Tokens the base was made for."""
+    context: int | None
+    """Tokens the base was made for; `None` where a server does not tell."""
     adapter: str | None
     """`character/run@step`; `None` where the base answers alone."""
     notice: str
     """What the person should know; else empty."""
     prefixes: tuple[Prefix, ...]
     """All switches, the template's own included."""
+    has_base: bool = True
+    """Whether the base answers without the adapter, too; a server may have the character alone."""
 
 
 @dataclass(frozen=True)

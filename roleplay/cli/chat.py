@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +12,9 @@ from roleplay.cli.which_model import check_which_model
 from roleplay.errors import UsageError
 
 if TYPE_CHECKING:
+    from roleplay.cards.load import CardFile
+    from roleplay.cards.model import Prefix
+    from roleplay.chat.backend import Backend
     from roleplay.chat.manner import Manner
     from roleplay.chat.open import Opened
     from roleplay.chat.question import Asked
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from roleplay.generation.events import Finished
     from roleplay.generation.lanes import Lane
     from roleplay.generation.settings import Sampling
+    from roleplay.paths import Home
+
+_LOADED = ("base", "run", "adapter", "quant", "device", "dtype", "compiled", "trust_remote_code")
+"""Options that say what is loaded here."""
 
 
 def chat(
@@ -32,6 +39,9 @@ def chat(
     ),
     beside: list[str] = typer.Option(
         [], "--beside", help="MODEL@URL of an OpenAI-compatible server that answers in a lane beside; again for more."
+    ),
+    backend: str = typer.Option(
+        None, "--backend", help="URL of 'roleplay serve', or of vLLM, that answers; nothing is loaded here."
     ),
     prefix: list[str] = typer.Option([], "--prefix", help="Switch a prefix: ID=on or ID=off."),
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
@@ -60,6 +70,7 @@ def chat(
     ),
 ) -> None:
     """Open the chat screen, or answer each --say in every lane asked for."""
+    server = _server(context, backend) if backend is not None else None
     check_which_model("--adapter", adapter, quant, device, dtype)
     import secrets
 
@@ -74,6 +85,7 @@ def chat(
         device=device,
         dtype=dtype,
         compile=compiled,
+        backend=server,
         remotes=_remotes(beside) if beside else (),
         greet=not lines if greet is None else greet,
         sampling=(
@@ -135,13 +147,33 @@ def _answer_lines(
     card_file, chat_id = lobby.begin(name, resume=resume)
     store = lobby.store()
     from roleplay.chat.company import Company
-    from roleplay.chat.open import open_character
     from roleplay.chat.sampled import card_sampling
     from roleplay.chat.session import Session
 
+    opened, prefixes = _opened(card_file, lobby.home, manner)
+    company = Company(opened, card_file.card, manner.remotes)
+    chosen = [*choose_lanes(opened, asked_lanes), *company.lanes]
+    session = Session(card_file.card, prefixes, company, store, greet=manner.greet)
+    if chat_id is not None:
+        session.resume(chat_id)
+    session.switch(dict(manner.switches))
+    for text in _said(lines):
+        reply(session, opened, text, chosen, card_sampling(card_file.card, dict(manner.sampling)), as_json=as_json)
+
+
+def _opened(card_file: "CardFile", home: "Home", manner: "Manner") -> "tuple[Opened | Backend, Sequence[Prefix]]":
+    """The character, ready to answer, and its switches. Raises RoleplayError."""
+    if manner.backend is not None:
+        from roleplay.chat.backend import Backend
+
+        backend = Backend(manner.backend, card_file.card)
+        backend.load()
+        return backend, card_file.card.prefixes
+    from roleplay.chat.open import open_character
+
     opened = open_character(
         card_file,
-        lobby.home,
+        home,
         base=manner.base,
         run=manner.run,
         which=manner.which,
@@ -151,24 +183,20 @@ def _answer_lines(
         dtype=manner.dtype,
         compile=manner.compile,
     )
-    company = Company(opened, card_file.card, manner.remotes)
-    chosen = [*choose_lanes(opened, asked_lanes), *company.lanes]
-    session = Session(card_file.card, opened.voice.prefixes, company, store, greet=manner.greet)
-    if chat_id is not None:
-        session.resume(chat_id)
-    session.switch(dict(manner.switches))
-    for text in _said(lines):
-        reply(session, opened, text, chosen, card_sampling(card_file.card, dict(manner.sampling)), as_json=as_json)
+    return opened, opened.voice.prefixes
 
 
-def choose_lanes(opened: "Opened", asked: "list[Lane] | None") -> "list[Lane]":
+def choose_lanes(opened: "Opened | Backend", asked: "list[Lane] | None") -> "list[Lane]":
     """The lanes typed, else persona with prefix, else what the base can do alone, said on stderr.
 
     Raises AdapterError where a persona lane was typed and there is no adapter.
     """
+    from roleplay.chat.backend import Backend
     from roleplay.errors import AdapterError
     from roleplay.generation.lanes import Lane
 
+    if isinstance(opened, Backend):  # a server without the character was refused
+        return asked or [Lane(adapter=True, prefix=True)]
     has_adapter = opened.passport is not None
     if asked is not None and any(lane.adapter for lane in asked) and not has_adapter:
         raise AdapterError(f"{opened.notice}; without it choose --lanes base+prefix,base")
@@ -178,7 +206,13 @@ def choose_lanes(opened: "Opened", asked: "list[Lane] | None") -> "list[Lane]":
 
 
 def reply(
-    session: "Session", opened: "Opened", text: str, lanes: "list[Lane]", sampling: "Sampling", *, as_json: bool
+    session: "Session",
+    opened: "Opened | Backend",
+    text: str,
+    lanes: "list[Lane]",
+    sampling: "Sampling",
+    *,
+    as_json: bool,
 ) -> None:
     """Answer one turn and print it: a single lane as it comes, several each when it is done."""
     from roleplay.chat.question import Asked, Unanswered
@@ -207,9 +241,13 @@ def reply(
             emit_painted([(f"{name:<15} ", "1;36"), (finished.text, "")])
 
 
-def reply_record(opened: "Opened", asked: "Asked", finished: "Finished") -> dict[str, Any]:
+def reply_record(opened: "Opened | Backend", asked: "Asked", finished: "Finished") -> dict[str, Any]:
     """One reply as data; `prompt` is the text that was sent, control tokens included, `None` to another program."""
-    prompt = None if asked.lane.model else opened.voice.renderer.tokenizer.decode(list(asked.ids))
+    from roleplay.chat.backend import Backend
+
+    prompt = None
+    if not asked.lane.model and not isinstance(opened, Backend):
+        prompt = opened.voice.renderer.tokenizer.decode(list(asked.ids))
     return {
         "lane": asked.lane.name,
         "adapter": opened.adapter if asked.lane.adapter else None,
@@ -226,6 +264,21 @@ def _remotes(typed: list[str]) -> "tuple[Remote, ...]":
     from roleplay.chat.remotes import parse_remotes
 
     return parse_remotes(typed)
+
+
+def _server(context: typer.Context, url: str) -> str:
+    """The URL typed. Raises UsageError, also where something was typed that is loaded here."""
+    from roleplay.chat.remotes import parse_server
+
+    sources = {param: context.get_parameter_source(param.name or "") for param in context.command.params}
+    typed = [
+        param.opts[0]
+        for param, source in sources.items()
+        if param.name in _LOADED and source is not None and source.name == "COMMANDLINE"
+    ]
+    if typed:
+        raise UsageError(f"--backend goes without {', '.join(typed)}: the server has chosen base and adapter already")
+    return parse_server(url)
 
 
 def _switches(typed: list[str]) -> tuple[tuple[str, bool], ...]:

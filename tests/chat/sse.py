@@ -46,6 +46,12 @@ class Server:
     url: str
     scripts: list[Script]
     """Taken one after the other; the last one stays."""
+    models: list[dict[str, Any]] = field(default_factory=list)
+    """What it lists."""
+    listing: Script = Script()
+    """How it answers when it is asked for them: with a status, silently, or with the first of `raw` in their place."""
+    listed: int = 0
+    """How often it was asked for them."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """What was asked."""
     keys: list[str] = field(default_factory=list)
@@ -95,17 +101,25 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             server.left.set()
 
+    def do_GET(self) -> None:
+        server, script = self.server_state, self.server_state.listing
+        server.listed += 1
+        server.keys.append(self.headers["authorization"].removeprefix("Bearer "))
+        self.close_connection = True
+        if script.silent:
+            self._wait()
+        elif script.status != 200:
+            self._refuse(script)
+        else:
+            listed = json.dumps({"object": "list", "data": server.models})
+            self._send_whole(200, script.raw[0] if script.raw else listed)
+
     def _say(self, script: Script) -> None:
         if script.silent:
             self._wait()
             return
         if script.status != 200:
-            body = json.dumps({"error": {"message": script.error, "param": script.param}}).encode()
-            self.send_response(script.status)
-            self.send_header("content-length", str(len(body)))
-            self.send_header("connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
+            self._refuse(script)
             return
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
@@ -121,6 +135,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif not script.hang_up:
             self._send("data: [DONE]\n\n")
             self.wfile.write(b"0\r\n\r\n")
+
+    def _refuse(self, script: Script) -> None:
+        self._send_whole(script.status, json.dumps({"error": {"message": script.error, "param": script.param}}))
+
+    def _send_whole(self, status: int, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
 
     def _send(self, text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")

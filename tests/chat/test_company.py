@@ -283,7 +283,7 @@ def test_whoever_stops_listening_stops_everybody() -> None:
 
 
 def test_a_server_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RemoteModel.__init__, "__kwdefaults__", {"patience": 0.2})
+    monkeypatch.setattr(RemoteModel.__init__, "__kwdefaults__", {"patience": 0.2, "beyond": False})
     with streaming(Script(silent=True)) as server:
         assert "said nothing for 0.2 s" in problem(server.remote())
     with streaming(Script(stuck=True)) as server:

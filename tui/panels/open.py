@@ -29,6 +29,8 @@ def open_panel(screen: "ChatScreen", name: str, words: str = "") -> None:
         from tui.panels.settings import SettingsPanel
 
         app.push_screen(SettingsPanel(talk), lambda _: screen.draw_figures())
+    elif name == "adapters" and talk.manner.backend is not None:
+        tell(screen, "A server answers with the adapter it was started with; without --backend others can be chosen.")
     elif name == "adapters":
         from tui.panels.adapters import AdaptersPanel
 
