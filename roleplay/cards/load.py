@@ -194,7 +194,7 @@ def _at(document: Document, key: Key, problem: str, remedy: str) -> Fault:
 def _fault(document: Document, issue: Any) -> Fault:
     key = _real_key(document, issue["loc"])
     kind = issue["type"]
-    if kind == "corpus_source":
+    if kind == "entry":
         told = issue["ctx"]
         return _at(document, (*key, told["key"]), told["problem"], told["remedy"])
     if kind == "extra_forbidden":

@@ -9,6 +9,15 @@ from pydantic_core import PydanticCustomError
 TEMPLATE_DEFAULT = "template-default"
 """Id of the switch that stands for a chat template's own system prompt."""
 
+KNOWLEDGE = "knowledge"
+"""Id of the prefix that carries what the character knows about what is talked of."""
+PASSAGES = "{{knowledge}}"
+"""Stands in that prefix for the passages."""
+_KNOWING = {
+    "zh": "（{{char}}记得这些：\n{{knowledge}}\n用得上就照着说；这里没有的事，就说不知道。）",
+    "en": "(What {{char}} remembers:\n{{knowledge}}\nSpeak from it where it fits; what is not there is not known.)",
+}
+
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 """A name that is safe as a file name on every system."""
@@ -56,6 +65,16 @@ class Prefix(CardPart):
     """On or off in a new chat."""
     train: Literal["always", "never"] | Annotated[float, Field(ge=0, le=1)] = "always"
     """Share of training samples that carry it."""
+
+    @model_validator(mode="after")
+    def _carries_passages(self) -> Self:
+        if (self.id == KNOWLEDGE) != (PASSAGES in self.text):
+            problem = f"has the text {'without' if self.id == KNOWLEDGE else 'with'} '{PASSAGES}'"
+            raise _fault("id", problem, f"the prefix called '{KNOWLEDGE}', and no other, says where passages stand")
+        if self.id == KNOWLEDGE and self.place != "last_user":
+            remedy = "write 'place: last_user': what changes from turn to turn stands before the last one"
+            raise _fault("place", f"is '{self.place}' for passages", remedy)
+        return self
 
     @property
     def train_probability(self) -> float:
@@ -107,7 +126,7 @@ class CorpusEntry(CardPart):
 def _fault(key: str, problem: str, remedy: str) -> PydanticCustomError:
     """A fault of an entry as a whole, told at one of its keys."""
     # A message template would take braces in a person's text for places to fill.
-    return PydanticCustomError("corpus_source", "see context", {"key": key, "problem": problem, "remedy": remedy})
+    return PydanticCustomError("entry", "see context", {"key": key, "problem": problem, "remedy": remedy})
 
 
 class Generation(CardPart):
@@ -205,3 +224,12 @@ class Card(CardPart):
     """Files of the character's world."""
     extra: dict[str, Any] = {}
     """Anything else; kept untouched."""
+
+    @property
+    def switches(self) -> tuple[Prefix, ...]:
+        """The prefixes, and last the one that carries passages, where the card names books and has not worded it."""
+        own = tuple(self.prefixes)
+        if not (self.knowledge or self.book) or any(prefix.id == KNOWLEDGE for prefix in own):
+            return own
+        text = _KNOWING["zh" if self.language.lower().startswith("zh") else "en"]
+        return (*own, Prefix(id=KNOWLEDGE, text=text, place="last_user", train="never"))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from roleplay.cards.macros import resolve
-from roleplay.cards.model import Card, Prefix
+from roleplay.cards.model import KNOWLEDGE, PASSAGES, Card, Prefix
 from roleplay.dialogue import Turn
 from roleplay.errors import UsageError
 from roleplay.text import did_you_mean
@@ -29,16 +29,21 @@ def switch(prefixes: Sequence[Prefix], active: Collection[str], changes: Mapping
 
 
 def assemble(
-    card: Card, prefixes: Sequence[Prefix], active: Collection[str], turns: Sequence[Turn]
+    card: Card,
+    prefixes: Sequence[Prefix],
+    active: Collection[str],
+    turns: Sequence[Turn],
+    passages: Sequence[str] = (),
 ) -> tuple[Turn, ...]:
     """Messages for the chat template: a system turn if any prefix of that place is active, then `turns`.
 
     A system turn that `turns` begin with goes on from the prefixes. `last_user` prefixes go before the last user turn.
-    No other function makes a prompt.
+    `passages` stand where the prefix for knowledge says, as they are: no macro in them is resolved; without any that
+    prefix is not sent. No other function makes a prompt.
     """
     chosen = [prefix for prefix in prefixes if prefix.id in active]
     messages = [Turn(turn.role, fill(turn.text, card)) for turn in turns]
-    near = [fill(prefix.text, card).strip() for prefix in chosen if prefix.place == "last_user"]
+    near = [_near(prefix, card, passages) for prefix in chosen if prefix.place == "last_user"]
     near = [text for text in near if text]
     if near:
         for i in range(len(messages) - 1, -1, -1):
@@ -51,3 +56,10 @@ def assemble(
         own = [messages.pop(0).text] if messages and messages[0].role == "system" else []
         messages.insert(0, Turn("system", "\n\n".join([*system, *own])))
     return tuple(messages)
+
+
+def _near(prefix: Prefix, card: Card, passages: Sequence[str]) -> str:
+    text = fill(prefix.text, card).strip()
+    if prefix.id != KNOWLEDGE:
+        return text
+    return text.replace(PASSAGES, "\n".join(passages)) if passages else ""

@@ -48,7 +48,7 @@ class Conversation:
         """All switches: the template's own, then those of the card that this chat was begun with."""
         if self.pinned is None:
             return self._prefixes
-        return (*(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT), *self.pinned.prefixes)
+        return (*(prefix for prefix in self._prefixes if prefix.id == TEMPLATE_DEFAULT), *self.pinned.switches)
 
     @prefixes.setter
     def prefixes(self, loaded: Sequence[Prefix]) -> None:

@@ -74,7 +74,7 @@ class Lobby:
         if card_file is None:
             raise UsageError("who is to answer? give a name from 'roleplay cards list'")
         # The base's template may add one more switch; all others are known before anything is loaded.
-        switch(card_file.card.prefixes, (), {id_: on for id_, on in self.manner.switches if id_ != TEMPLATE_DEFAULT})
+        switch(card_file.card.switches, (), {id_: on for id_, on in self.manner.switches if id_ != TEMPLATE_DEFAULT})
         return card_file, chat
 
     def open(self, name: str | None, chat: int | None = None, *, resume: bool = False) -> "Talk":

@@ -48,7 +48,7 @@ def card_prefixes(card: Card, renderer: Renderer) -> tuple[Prefix, ...]:
     """The card's switches, led by the template's own system prompt where it has one (off, never trained)."""
     default = renderer.traits.default_system
     own = [Prefix(id=TEMPLATE_DEFAULT, text=default, default=False, train="never")] if default else []
-    return (*own, *card.prefixes)
+    return (*own, *card.switches)
 
 
 def dropped_out(prefixes: Sequence[Prefix], dropout: float | None) -> tuple[Prefix, ...]:

@@ -72,11 +72,12 @@ def open_cache(folder: Path, voice: Voice, corpora: Sequence[tuple[str, Sequence
 def can_cache(voice: Voice) -> bool:
     """Whether a rendering is the same tomorrow, and its tokenizer can be told from others.
 
-    Not so where the template asks for the date, or where the tokenizer has no `tokenizers` backend or code of its own.
+    Not so where the template asks for the date, where the tokenizer has no `tokenizers` backend or code of its own, or
+    where passages come to mind.
     """
     tokenizer = voice.renderer.tokenizer
     known = type(tokenizer).__module__.startswith("transformers.") and hasattr(tokenizer, "backend_tokenizer")
-    return known and not asks_clock(tokenizer)
+    return known and voice.recall is None and not asks_clock(tokenizer)
 
 
 def cache_name(voice: Voice, corpora: Sequence[tuple[str, Sequence[Dialogue]]], limit: int) -> str:

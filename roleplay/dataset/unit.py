@@ -14,10 +14,10 @@ the dialogue's own leads every piece:
 
 import bisect
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from roleplay.cards.model import Card, Prefix
+from roleplay.cards.model import KNOWLEDGE, Card, Prefix
 from roleplay.cards.prompt import assemble
 from roleplay.dataset.render import Renderer
 from roleplay.dialogue import Dialogue, Turn
@@ -56,10 +56,16 @@ class Voice:
     """All switches, `template-default` included where the template has one."""
     renderer: Renderer
     """The base's tokenizer and template."""
+    recall: Callable[[tuple[Turn, ...]], Sequence[str]] | None = None
+    """The passages that come to mind with these turns, for the prefix that carries them; `None` where there are none.
+
+    The same turns give the same passages.
+    """
 
     def messages(self, turns: Sequence[Turn], active: Collection[str]) -> tuple[Turn, ...]:
         """Messages for the template; a system turn of the dialogue's own (general corpora) stays."""
-        return assemble(self.card, self.prefixes, active, turns)
+        passages = self.recall(tuple(turns)) if self.recall is not None and KNOWLEDGE in active else ()
+        return assemble(self.card, self.prefixes, active, turns, passages)
 
     def prompt_ids(self, turns: Sequence[Turn], active: Collection[str]) -> list[int]:
         """What chat sends to get the answer that follows `turns`."""

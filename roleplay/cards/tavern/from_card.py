@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roleplay.cards.model import Card, Prefix
+from roleplay.cards.model import KNOWLEDGE, Card, Prefix
 from roleplay.cards.tavern.character import Character
 from roleplay.cards.tavern.examples import examples_text
 from roleplay.cards.tavern.spec import Spec
@@ -42,7 +42,8 @@ def tavern_fields(character: Character, spec: Spec) -> dict[str, Any]:
 
 def _text(card: Card, field: str) -> str:
     """Prefixes that are on in a new chat and say what `field` says."""
-    return "\n\n".join(prefix.text for prefix in card.prefixes if prefix.default and _field(prefix) == field)
+    told = (prefix for prefix in card.prefixes if prefix.default and prefix.id != KNOWLEDGE)
+    return "\n\n".join(prefix.text for prefix in told if _field(prefix) == field)
 
 
 def _field(prefix: Prefix) -> str:
