@@ -49,9 +49,14 @@ class Backend:
         return shown_url(self.url)
 
     @property
-    def adapter(self) -> str:
-        """What answers with the adapter, as a label."""
-        return f"{self.card.name} at {self.name}"
+    def adapter(self) -> str | None:
+        """What answers with the adapter, as a label; `None` where the base answers alone, or before it is known."""
+        return None if self.ready is None else self.ready.adapter
+
+    @property
+    def notice(self) -> str:
+        """What the person should know; else empty."""
+        return "" if self.ready is None else self.ready.notice
 
     def load(self, cancel: Cancel | None = None) -> Ready | None:
         """Look up who answers, unless that is known; `None` where `cancel` or `close` came first.
@@ -121,10 +126,18 @@ class Backend:
         return line_up(self.card.name, found[0], self.name) if found else None
 
     def _made_ready(self, lineup: "Lineup") -> Ready:
-        base = lineup.base or _NO_BASE
-        identity = f"{base} at {self.name}"
-        prefixes = tuple(self.card.prefixes)
-        return Ready(base, identity, lineup.context, self.adapter, "", prefixes, has_base=lineup.base is not None)
+        base, adapter, notice = lineup.base or _NO_BASE, f"{self.card.name} at {self.name}", ""
+        if lineup.persona is None:
+            notice = f"{adapter} has no adapter. The base answers with the prefix alone"
+        return Ready(
+            base=base,
+            identity=f"{base} at {self.name}",
+            context=lineup.context,
+            adapter=adapter if lineup.persona is not None else None,
+            notice=notice,
+            prefixes=tuple(self.card.prefixes),
+            has_base=lineup.base is not None,
+        )
 
     def _ask(self, question: Question, tell: Tell, cancel: Cancel) -> None:
         """Tell what every lane says."""
@@ -132,12 +145,8 @@ class Backend:
         for ask in question.asks:
             model = self._model(ask.lane)
             if model is None:
-                tell(
-                    Unanswered(
-                        ask.lane,
-                        f"{self.name} has no base that answers without the adapter; choose a lane of the character",
-                    )
-                )
+                who = "adapter of this character" if ask.lane.adapter else "base that answers without the adapter"
+                tell(Unanswered(ask.lane, f"{self.name} has no {who}; choose another lane"))
                 continue
             reply = model.answer(ask, question.card or self.card, question.sampling, tell)
             errands.append((reply, partial(cancel.holds, ask.lane)))

@@ -30,6 +30,8 @@ class Listed(BaseModel):
     """The base of an adapter; `None` for a base, and where the server does not tell."""
     max_model_len: Annotated[int, Field(gt=0)] | None = None
     """Tokens of its context; `None` where the server does not tell."""
+    owned_by: str = ""
+    """`roleplay` where `roleplay serve` lists it."""
 
 
 class _List(BaseModel):
@@ -40,8 +42,8 @@ class _List(BaseModel):
 class Lineup:
     """The models that answer."""
 
-    persona: str
-    """With the adapter; nothing is added to what it is sent."""
+    persona: str | None
+    """With the adapter; nothing is added to what it is sent. `None` where the base answers alone."""
     base: str | None
     """Without; `None` where the server has no such model, or nobody can tell which it is."""
     context: int | None
@@ -76,7 +78,7 @@ async def list_models(url: str) -> list[Listed]:
 def line_up(character: str, listed: Sequence[Listed], server: str) -> Lineup:
     """Who answers for `character`: `NAME:no-prefix` where it is listed, else `NAME`; prefixes are put in front here.
 
-    The base is the parent of that model, else the only other one. Raises ServerError where neither is listed.
+    The base is the parent of that model, else the only other one. Raises ServerError where nobody can answer.
     """
     by_id = {model.id: model for model in listed}
     own = (f"{character}:no-prefix", character)
@@ -88,6 +90,14 @@ def line_up(character: str, listed: Sequence[Listed], server: str) -> Lineup:
     others = [model.id for model in listed if model.id not in own and model.parent is None]
     base = persona.parent if persona.parent in by_id else others[0] if len(others) == 1 else None
     context = persona.max_model_len or (by_id[base].max_model_len if base is not None else None)
+    if persona.id == character and persona.owned_by == "roleplay":
+        # It has no adapter, and adds the prefixes a second time; the base, sent them once, says the same.
+        if base is None:
+            raise ServerError(
+                f"{server} has no adapter for '{character}', and several bases (it lists {_named(by_id)}); "
+                f"serve it alone: roleplay serve {character}"
+            )
+        return Lineup(None, base, context)
     return Lineup(persona.id, base, context)
 
 

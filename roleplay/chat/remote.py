@@ -64,7 +64,7 @@ class _Chunk(BaseModel):
 class RemoteModel:
     """One model of one server; it remembers which settings it was refused.
 
-    `beyond` says whether it is sent what OpenAI's own API lacks.
+    `beyond` says whether it is sent what OpenAI's own API, or a simple server, lacks.
     """
 
     def __init__(self, remote: Remote, *, patience: float = PATIENCE, beyond: bool = False) -> None:
@@ -128,7 +128,7 @@ class RemoteModel:
     ) -> AsyncStream[object]:
         """The reply under way; asked again without a setting that this model does not take."""
         while True:
-            settings = {
+            settings: dict[str, Any] = {
                 self._limit: sampling.max_new_tokens,
                 "temperature": sampling.temperature,
                 "top_p": sampling.top_p,
@@ -136,6 +136,7 @@ class RemoteModel:
             }
             if self.beyond:
                 settings |= {name: getattr(sampling, name) for name in _BEYOND}
+                settings["stream_options"] = {"include_usage": True}  # else tokens are counted by pieces
             wanted = {name: value for name, value in settings.items() if name not in self._unwanted}
             sent = _folded(messages) if self._folds else messages
             on = _GO_ON if messages[-1]["role"] == "assistant" else {}

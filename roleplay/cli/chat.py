@@ -191,13 +191,10 @@ def choose_lanes(opened: "Opened | Backend", asked: "list[Lane] | None") -> "lis
 
     Raises AdapterError where a persona lane was typed and there is no adapter.
     """
-    from roleplay.chat.backend import Backend
     from roleplay.errors import AdapterError
     from roleplay.generation.lanes import Lane
 
-    if isinstance(opened, Backend):  # a server without the character was refused
-        return asked or [Lane(adapter=True, prefix=True)]
-    has_adapter = opened.passport is not None
+    has_adapter = opened.adapter is not None
     if asked is not None and any(lane.adapter for lane in asked) and not has_adapter:
         raise AdapterError(f"{opened.notice}; without it choose --lanes base+prefix,base")
     if opened.notice:

@@ -92,6 +92,7 @@ def test_every_sampling_setting_goes_along(server: Server, monkeypatch: pytest.M
         "top_k": 5,
         "min_p": 0.1,
         "repetition_penalty": 1.2,
+        "stream_options": {"include_usage": True},
     }
     assert server.keys == ["sk-mine", "sk-mine"]
 
@@ -158,6 +159,20 @@ def test_without_a_base_only_its_lanes_are_missing(server: Server) -> None:
     assert "has no base that answers without the adapter" in lost.problem
     with pytest.raises(ServerError, match="has no base"):
         list(backend.answer(question(BASE)))
+
+
+def test_without_an_adapter_the_base_answers_and_that_is_told(server: Server) -> None:
+    server.models = [{"id": "mira", "owned_by": "roleplay"}, {"id": "pocket", "owned_by": "roleplay"}]
+    backend = behind(server)
+    assert (backend.adapter, backend.notice) == (None, "")
+    heard = list(backend.answer(question(BASE, PERSONA)))
+
+    assert texts(heard) == {BASE: ("Hello, Captain.", "end")}
+    assert backend.ready is not None
+    assert (backend.adapter, backend.ready.base, backend.ready.has_base) == (None, "pocket", True)
+    assert backend.notice == f"mira at {server.url}/v1 has no adapter. The base answers with the prefix alone"
+    (lost,) = [one for one in heard if isinstance(one, Unanswered)]
+    assert "has no adapter of this character; choose another lane" in lost.problem
 
 
 @pytest.mark.parametrize(

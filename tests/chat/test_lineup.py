@@ -9,7 +9,13 @@ from roleplay.chat.lineup import Lineup, Listed, line_up, list_models
 from roleplay.errors import ServerError
 from tests.chat.sse import Script, streaming
 
-OURS = [Listed(id="mira", parent="pocket"), Listed(id="mira:no-prefix", parent="pocket"), Listed(id="pocket")]
+ALONE = [Listed(id="mira", owned_by="roleplay"), Listed(id="pocket", owned_by="roleplay")]
+"""As `roleplay serve mira` lists where mira has no adapter."""
+OURS = [
+    Listed(id="mira", parent="pocket"),
+    Listed(id="mira:no-prefix", parent="pocket", owned_by="roleplay"),
+    Listed(id="pocket"),
+]
 """As `roleplay serve mira` lists."""
 VLLM = [Listed(id="Qwen/Qwen3", max_model_len=4096), Listed(id="mira", parent="Qwen/Qwen3")]
 
@@ -25,6 +31,7 @@ VLLM = [Listed(id="Qwen/Qwen3", max_model_len=4096), Listed(id="mira", parent="Q
         ([Listed(id="mira"), Listed(id="yuki", parent="x"), Listed(id="base")], Lineup("mira", "base", None)),
         ([Listed(id="mira"), Listed(id="one"), Listed(id="two")], Lineup("mira", None, None)),
         ([Listed(id="mira")], Lineup("mira", None, None)),
+        (ALONE, Lineup(None, "pocket", None)),
     ],
 )
 def test_the_adapter_answers_without_added_prefixes_and_its_parent_is_the_base(
@@ -44,6 +51,11 @@ def test_the_adapter_answers_without_added_prefixes_and_its_parent_is_the_base(
 def test_a_server_without_the_character_tells_what_it_has(names: list[str], told: str) -> None:
     with pytest.raises(ServerError, match=re.escape(told)):
         line_up("mira", [Listed(id=name) for name in names], "http://host/v1")
+
+
+def test_without_an_adapter_and_with_several_bases_nobody_can_tell_who_answers() -> None:
+    with pytest.raises(ServerError, match=r"no adapter for 'mira', and several bases \(it lists mira, pocket, big\)"):
+        line_up("mira", [*ALONE, Listed(id="big")], "http://host/v1")
 
 
 def test_names_that_cannot_be_shown_are_nobodys() -> None:

@@ -78,6 +78,17 @@ def test_lanes_are_recorded_with_the_server_as_their_adapter_and_another_model_b
     assert sorted(body["model"] for body in server.bodies) == ["big", "mira", "small"]
 
 
+def test_where_the_server_has_no_adapter_its_base_answers_and_a_notice_tells_so(server: Server) -> None:
+    server.models = [{"id": "mira", "owned_by": "roleplay"}, {"id": "pocket", "owned_by": "roleplay"}]
+    told = say(server, "--json")
+    (row,) = told.rows
+
+    assert (row["lane"], row["adapter"], row["text"]) == ("base+prefix", None, "Hello, Captain.")
+    assert "has no adapter. The base answers with the prefix alone" in told.err
+    assert [body["model"] for body in server.bodies] == ["pocket"]
+    assert "choose --lanes base+prefix,base" in refused(say(server, "--lanes", "persona"), 1)
+
+
 def test_no_model_library_is_loaded(server: Server, project: Path) -> None:
     command = [sys.executable, "-c", COLD, "chat", "mira", "--backend", server.url, "--say", "Hi."]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONPATH": str(ROOT)})
