@@ -58,7 +58,7 @@ class Rolling:
     def load(self) -> tuple[int, int]:
         """Replies that are computed, and that wait."""
         with self._changed:
-            return len(self._active), len(self._waiting)
+            return self._running(), len(self._waiting)
 
     @property
     def alive(self) -> bool:
@@ -92,7 +92,7 @@ class Rolling:
             ]
             if self._closed:
                 raise Busy("no more replies are begun here: the server is going down")
-            if len(self._waiting) + len(replies) > self.most_waiting:
+            if len(self._waiting) + len(replies) > self.most_waiting + self.rows - self._running():
                 raise Busy(f"{len(self._waiting)} replies wait already; ask again in a moment")
             self._waiting.extend(replies)
             self._changed.notify()
@@ -175,7 +175,10 @@ class Rolling:
         return [reply for reply in replies if not reply.stopped]
 
     def _somebody_waits(self) -> bool:
-        return bool(self._waiting) and sum(not reply.stopped for reply in self._active) < self.rows
+        return bool(self._waiting) and self._running() < self.rows
+
+    def _running(self) -> int:
+        return sum(not reply.stopped for reply in self._active)
 
 
 class _Said(BaseStreamer):

@@ -14,6 +14,8 @@ from transformers import (
 
 from roleplay.generation.settings import Sampling
 
+_COLDEST = 1e-3
+"""Scores divided by much less are no numbers; the draws are those of the likeliest token here already."""
 _FEW = 256
 """Tokens that nearly always hold all of top-p."""
 
@@ -54,7 +56,7 @@ class TopP(LogitsProcessor):
             before = shares.cumsum(-1) - shares  # of all that is likelier
             if bool((before[:, -1] >= self.share).all()):
                 break
-        kept = logs.masked_fill(before >= self.share, -torch.inf)
+        kept = logs.masked_fill((before > 0) & (before >= self.share), -torch.inf)  # the likeliest always stays
         return torch.full_like(scores, -torch.inf).scatter(1, ids, kept)
 
 
@@ -109,7 +111,7 @@ def processors(sampling: Sampling, starts: Sequence[int]) -> LogitsProcessorList
     """
     chain = penalties(sampling, starts)
     if sampling.temperature > 0:
-        chain.append(TemperatureLogitsWarper(float(sampling.temperature)))
+        chain.append(TemperatureLogitsWarper(max(float(sampling.temperature), _COLDEST)))
         if sampling.top_k:
             chain.append(TopKLogitsWarper(sampling.top_k))
         if sampling.top_p < 1:

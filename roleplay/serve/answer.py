@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from roleplay.dataset.unit import history
 from roleplay.errors import Busy, ContextFull
 from roleplay.generation.events import Event, Finished, Piece
 from roleplay.generation.reply import Reply, Tell
@@ -54,7 +55,7 @@ class Answer:
         seed = secrets.randbelow(_SEEDS) if request.seed is None else request.seed
         sampling = self.model.sampling(request, seed)
         asked, begun = self.model.prompt(turns, said, sampling.max_new_tokens)
-        self.prompt_tokens, self.left_out = len(asked.ids), asked.start
+        self.prompt_tokens, self.left_out = len(asked.ids), len(turns) - len(history(turns, asked.start))
         self._stops = [StopText(request.stops) for _ in range(request.n or 1)]
         self.tokens = [0] * len(self._stops)
         samplings = [replace(sampling, seed=(sampling.seed + i) % 2**63) for i in range(len(self._stops))]

@@ -41,6 +41,7 @@ def make_app(
     app = FastAPI(openapi_url=None, telemetry=_UNWATCHED)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
+    app.add_exception_handler(Exception, _failed)
     routes = _Routes(models)
     app.get("/health")(routes.health)
     app.get("/metrics")(routes.metrics)
@@ -127,4 +128,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     told = {404: "there is nothing here; replies are at /v1/chat/completions", 405: "this path takes another method"}
-    return Refusal(error.status_code, told.get(error.status_code, "this cannot be answered"), None, None).response()
+    what = told.get(error.status_code, "this cannot be answered")
+    return Refusal(error.status_code, what, None, None, dict(error.headers or {})).response()
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of this program; the door reports it."""
+    return Refusal(500, "the server failed; ask again, and report it if it stays", None, "failed").response()

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from roleplay.serve.refusal import Refusal
+from roleplay.serve.refusal import GONE, Refusal
 
 MOST_BYTES = 2 * 2**20
 """Longest body; a context of 128,000 tokens is a quarter of it."""
@@ -22,6 +22,8 @@ async def read_body(request: Request, patience: float = _PATIENCE) -> bytes:
     try:
         async with asyncio.timeout(patience):
             return await _read(request)
+    except ClientDisconnect as error:
+        raise Refusal(GONE, "the client left before its request was whole", None, None) from error
     except TimeoutError as error:
         raise Refusal(408, f"the body did not come within {patience:g} s", None, "timeout") from error
 

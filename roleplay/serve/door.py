@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from roleplay.serve.refusal import Refusal
 
@@ -34,20 +34,10 @@ class Door:
         if refusal is not None:
             await refusal.response()(scope, receive, send)
             return
-        answered = False
-
-        async def noting(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, noting)
+            await self.app(scope, receive, send)
         except Exception as error:
             self.report(f"a request failed with {type(error).__name__} at {_where(error)}; report this")
-            if not answered:
-                failed = Refusal(500, "the server failed; ask again, and report it if it stays", None, "failed")
-                await failed.response()(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)

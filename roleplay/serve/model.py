@@ -14,6 +14,7 @@ from roleplay.errors import ContextFull
 from roleplay.generation.lanes import Lane
 from roleplay.generation.rolling import Rolling
 from roleplay.generation.settings import Sampling
+from roleplay.serve.reach import reach
 from roleplay.serve.refusal import Refusal
 from roleplay.serve.starts import Starts
 from roleplay.serve.wire import ChatRequest
@@ -74,8 +75,9 @@ class Model:
         Raises Refusal where the context, or the base's template, does not take them.
         """
         with self.lock:
+            start = reach(turns, said, self.starts.find(self.id, turns), self.context)
             begun = tuple(self.voice.renderer.text_ids(said)) if said else ()
-            ask = Ask(self.lane, self.prefixes, self.starts.find(self.id, turns), turns)
+            ask = Ask(self.lane, self.prefixes, start, turns)
             try:
                 asked = ask_in(self.voice, ask, new_tokens, self.context, begun)
             except TemplateError as error:  # its text may quote the turns

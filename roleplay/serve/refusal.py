@@ -34,6 +34,8 @@ class Refusal(Exception):
         return JSONResponse(self.body, self.status, self.headers)
 
 
+GONE = 499
+"""Status of an answer that nobody receives."""
 _OURS = 500
 """From here on the server is to blame."""
 _KINDS = {401: "authentication_error", 429: "rate_limit_error"}

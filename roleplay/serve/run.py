@@ -54,10 +54,12 @@ def serve(
 def listen(host: str, port: int) -> socket.socket:
     """A socket on `port` of `host`, 0 for a free one. Raises UsageError."""
     try:
+        if not host:
+            raise OSError("it would be every address")
         kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(kind)
     except (OSError, UnicodeError, OverflowError) as error:
-        raise UsageError(f"--host {host} is no address of this machine; 127.0.0.1 is this machine alone") from error
+        raise UsageError(f"--host '{host}' is no address of this machine; 127.0.0.1 is this machine alone") from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)

@@ -17,12 +17,10 @@ from starlette.types import Receive, Scope, Send
 
 from roleplay.serve.answer import Answer, Said
 from roleplay.serve.counters import Tally
-from roleplay.serve.refusal import Refusal
+from roleplay.serve.refusal import GONE, Refusal
 
 LEFT_OUT = "x-roleplay-left-out"
 """Header: turns at the beginning that the context had no room for; not sent where there are none."""
-_GONE = 499
-"""Status of an answer that nobody receives."""
 
 
 class Streamed(StreamingResponse):
@@ -43,14 +41,17 @@ class Streamed(StreamingResponse):
 
 
 async def whole(request: Request, answer: Answer, tally: Tally) -> Response:
-    """The replies when all have ended. Raises Refusal."""
+    """The replies when all have ended, or what the client is told instead."""
     reading, hanging_up = asyncio.ensure_future(_read(answer, tally)), asyncio.ensure_future(_hang_up(request))
     try:
         await asyncio.wait({reading, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
         if not reading.done():
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
         choices = reading.result()
         return JSONResponse(_completion(answer, choices), headers=_left_out(answer))
+    except Refusal as refusal:
+        tally.status = refusal.status
+        return refusal.response()
     finally:
         reading.cancel()
         hanging_up.cancel()

@@ -18,10 +18,10 @@ class StopText:
         if self.stopped:
             return ""
         self.held += text
-        at = min((place for stop in self.stops if (place := self.held.find(stop)) >= 0), default=-1)
-        if at >= 0:
+        found = [(at + len(stop), at) for stop in self.stops if (at := self.held.find(stop)) >= 0]
+        if found:  # the one that is whole first, however the text comes in pieces
             self.stopped = True
-            return self._told(at, forget=True)
+            return self._told(min(found)[1], forget=True)
         return self._told(len(self.held) - self._beginning())
 
     def close(self) -> str:

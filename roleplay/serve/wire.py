@@ -15,12 +15,13 @@ CHOICES = 8
 """Most replies to one request."""
 STOPS = 16
 """Most strings that end a reply."""
+_STOP = 256
 _NEW_TOKENS = 2**20
 _SEEDS = 2**63
 
 Tokens = Annotated[int, Field(ge=1, le=_NEW_TOKENS)]
 Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
-Stop = Annotated[str, Field(min_length=1, max_length=256)]
+Stop = Annotated[str, Field(min_length=1, max_length=_STOP)]
 
 
 class _Part(BaseModel):
@@ -144,6 +145,8 @@ def _refusal(error: ValidationError) -> Refusal:
         return Refusal(400, f"'{where}' is missing", where, "missing_required_parameter")
     if where is not None and where.endswith((".content", ".type")):
         told = "only text is taken"
+    if where == "stop":  # of its two forms, each tells its own fault
+        told = f"give a string of 1 to {_STOP} characters, or a list of up to {STOPS}"
     if where is None:
         told = "the body must be an object"
     return Refusal(400, f"{where or 'body'}: {told[:1].lower()}{told[1:]}", where, "invalid_value")
