@@ -77,6 +77,10 @@ def test_settings_are_the_requests_then_the_cards_then_the_chats(make_models: Ma
     model = make_models()["mimi"]
     plain, typed = model.sampling(request(), 7), model.sampling(request(temperature=0, top_k=-1, max_tokens=3), -1)
 
+    penalties = {"presence_penalty": 0.5, "frequency_penalty": -0.5, "repetition_penalty": 1.5, "min_p": 0.1}
+    drawn = model.sampling(request(**penalties), 7)
+
+    assert {name: getattr(drawn, name) for name in penalties} == penalties
     assert (plain.temperature, plain.max_new_tokens, plain.top_p, plain.seed) == (0.5, 12, 0.9, 7)
     assert (typed.temperature, typed.max_new_tokens, typed.top_k, typed.seed) == (0, 3, 0, 2**63 - 1)
 
