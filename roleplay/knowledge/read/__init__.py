@@ -1,0 +1,1 @@
+"""Readers: files of many formats as blocks of text, without trust in any of them."""
