@@ -64,6 +64,10 @@ class Home:
         """What was read of the characters' books: an SQLite file a character."""
         return self.root / "knowledge"
 
+    def knowledge_of(self, character: str) -> Path:
+        """The file of one character."""
+        return self.knowledge / f"{character}.sqlite3"
+
     @property
     def themes(self) -> Path:
         """Colours for the screens, a YAML file each."""

@@ -85,6 +85,12 @@ def corpus_folders(card_path: Path) -> list[Path]:
     return [beside, beside.parent / "data" / "corpora", shipped() / "data" / "corpora"]
 
 
+def knowledge_folders(card_path: Path) -> list[Path]:
+    """Where a card's books may lie: the card's folder and every `data/knowledge/` in reach."""
+    beside = card_path.resolve().parent
+    return [beside, beside.parent / "data" / "knowledge", shipped() / "data" / "knowledge"]
+
+
 def resolve_corpus(card_path: Path, entry: CorpusEntry) -> Path:
     """The file a checked corpus entry names: with dialogues, or a registry, or the card of another character."""
     if entry.character is not None:

@@ -1,5 +1,6 @@
 """Everything a chat needs, loaded: card, base, and the adapter that answers for the character."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import torch
 
 from roleplay.cards.load import CardFile
+from roleplay.cards.model import KNOWLEDGE
 from roleplay.chat.asked import ask_in
 from roleplay.chat.choice import choose
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed, WeighedToken
+from roleplay.chat.knowing import Memory
 from roleplay.chat.question import Heard, Question
 from roleplay.chat.sent import token_texts, what_was_sent
 from roleplay.dataset.build import card_prefixes
@@ -88,14 +91,19 @@ class Opened:
         texts = token_texts(voice.renderer.tokenizer, reply)
         return Weighed(tuple(WeighedToken(*parts) for parts in zip(texts, persona, base, strict=True)))
 
+    @functools.cached_property
+    def memory(self) -> Memory:
+        """What the character can recall."""
+        return Memory(self.voice.card, self.home, self.voice.renderer, self.engine.base.context)
+
     def _voice(self, question: Question) -> Voice:
-        """The voice with the card that the chat was begun with."""
-        card = question.card
-        return (
-            self.voice
-            if card is None
-            else replace(self.voice, card=card, prefixes=card_prefixes(card, self.voice.renderer))
-        )
+        """The voice with the card that the chat was begun with, and what its lanes may recall."""
+        voice, card = self.voice, question.card
+        if card is not None:
+            voice = replace(voice, card=card, prefixes=card_prefixes(card, voice.renderer))
+        if any(KNOWLEDGE in ask.prefixes for ask in question.asks):
+            voice = replace(voice, recall=self.memory.recall(question.pinned, question.excluded))
+        return voice
 
     def _attach(self, labels: Iterable[str]) -> None:
         """Load the adapters that a question names. Raises AdapterError."""
@@ -136,7 +144,7 @@ def open_character(
     folder, notice = choice.fitting(loaded.identity)
     tell("attaching the adapter" if folder is not None else "reading the chat template")
     opened = open_on(card_file, home, loaded, folder, compile=compile)
-    return replace(opened, notice=notice)
+    return replace(opened, notice=". ".join(filter(None, (notice, opened.memory.unread))))
 
 
 def open_on(card_file: CardFile, home: Home, base: Base, folder: Path | None, *, compile: bool = False) -> Opened:

@@ -9,6 +9,7 @@ from roleplay.dialogue import Turn
 from roleplay.generation.events import Cancel, Event
 from roleplay.generation.lanes import Lane
 from roleplay.generation.settings import Sampling
+from roleplay.knowledge.passage import Recalled
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Question:
     """Label of the adapter that answers for the character; empty for the one that was opened."""
     card: Card | None = None
     """The card as this chat was begun with; `None` where that is the one that was loaded."""
+    pinned: tuple[str, ...] = ()
+    """Identities of passages that always come to mind."""
+    excluded: tuple[str, ...] = ()
+    """Identities of passages that never do."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Asked:
     """First turn of the history that was sent; it moves only when the context is full, as in training."""
     ids: tuple[int, ...]
     """Token ids sent, (T,); empty where another program tokenises."""
+    recalled: tuple[Recalled, ...] = ()
+    """Passages that stand in it."""
 
 
 @dataclass(frozen=True)

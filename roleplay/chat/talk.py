@@ -68,7 +68,7 @@ class Talk:
         self._before: Pin | None = None
         self._cancel = Cancel()
         self._replying = threading.Lock()
-        self._prefixes = tuple(self.card.prefixes)
+        self._prefixes = self.card.switches
         self.session = self._new_session()
 
     @property

@@ -14,6 +14,7 @@ from roleplay.cli import (
     demo,
     evaluate,
     export,
+    knowledge,
     locate,
     pack,
     runs,
@@ -38,6 +39,7 @@ app.add_typer(chats.app, name="chats")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(pack.app, name="pack")
+app.add_typer(knowledge.app, name="knowledge")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)

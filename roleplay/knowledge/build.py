@@ -10,6 +10,7 @@ from roleplay.errors import Fault, FileFaults, UsageError
 from roleplay.knowledge.database import Database, building
 from roleplay.knowledge.embed import Embedder
 from roleplay.knowledge.passage import Block, Passage
+from roleplay.knowledge.source import Source
 from roleplay.knowledge.split import BUDGET, OVERLAP, Count, split
 from roleplay.knowledge.store import KeptFile, Store
 from roleplay.paths import shown
@@ -19,16 +20,6 @@ _TOLD = 500
 """Passages after which progress is told within a file."""
 _BATCH = 256
 """Passages whose vectors are kept together: what is lost when a build is cut off."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file to be read."""
-
-    name: str
-    """As citations call it; no two have the same."""
-    path: Path
-    """Where it lies."""
 
 
 @dataclass(frozen=True)

@@ -77,3 +77,15 @@ class Found:
     """Its place in full-text search, from 1; `None` where that did not find it."""
     vector_rank: int | None
     """Its place by cosine, from 1; `None` where there are no vectors or it came too far behind."""
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A passage that came to mind."""
+
+    passage: Passage
+    """What it says, and where."""
+    why: Literal["pinned", "book", "found"]
+    """The person's wish, a key of the card's book, or search."""
+    score: float | None = None
+    """Of search; `None` for the others."""

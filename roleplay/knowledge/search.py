@@ -114,6 +114,23 @@ class Index:
         """What `open_embedder` opens the embedder of its vectors with; `None` where there are none."""
         return self._store.reference
 
+    def around(self, passage: Passage, reach: int = 1) -> list[Passage]:
+        """`passage` between those that stand before and behind it in its file, `reach` of each; it alone if gone.
+
+        Raises StorageError.
+        """
+        query = (
+            "SELECT id FROM passages WHERE file = (SELECT id FROM files WHERE name = ?) AND start {} ? "
+            "ORDER BY start {} LIMIT ?"
+        )
+        place = passage.place
+        rows = [
+            *self._store.database.rows(query.format("<", "DESC"), (place.file, place.start, reach)),
+            *self._store.database.rows(query.format(">", "ASC"), (place.file, place.start, reach)),
+        ]
+        near = self._store.passages([number for (number,) in rows]).values()
+        return sorted([*near, passage], key=lambda one: one.place.start)
+
     def stats(self) -> Stats:
         """What the index holds. Raises StorageError."""
         rows = self._store.database.rows(

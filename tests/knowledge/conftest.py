@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from roleplay.errors import Fault, FileFaults
-from roleplay.knowledge.build import Built, Source, build
+from roleplay.knowledge.build import Built, build
 from roleplay.knowledge.passage import Block
+from roleplay.knowledge.source import Source
 from roleplay.text import fingerprint
 
 

@@ -11,10 +11,10 @@ from filelock import FileLock
 
 import roleplay.knowledge.build as building
 from roleplay.errors import FileFaults, NotFound, StorageError, UsageError
-from roleplay.knowledge.build import Source
 from roleplay.knowledge.database import VERSION, Database, remove_index
 from roleplay.knowledge.passage import Block
 from roleplay.knowledge.search import Index
+from roleplay.knowledge.source import Source
 from tests.knowledge.conftest import Bag, World, read, says
 
 

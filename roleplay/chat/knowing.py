@@ -1,0 +1,50 @@
+"""A character's memory of its books, opened for the base that answers."""
+
+from collections.abc import Sequence
+
+from roleplay.cards.model import KNOWLEDGE, Card
+from roleplay.cards.prompt import fill
+from roleplay.dataset.render import Renderer
+from roleplay.knowledge.book import read_book
+from roleplay.knowledge.embed import Embedder, open_embedder
+from roleplay.knowledge.recall import Recall, passage_budget
+from roleplay.knowledge.search import Index
+from roleplay.paths import Home
+
+
+class Memory:
+    """What a character can recall; what comes of it depends on the chat."""
+
+    def __init__(self, card: Card, home: Home, renderer: Renderer, context: int) -> None:
+        self.card, self.path = card, home.knowledge_of(card.name)
+        self.book = read_book(card.book, lambda text: fill(text, card))
+        self._renderer, self._budget = renderer, passage_budget(context)
+        self._index: Index | None = None
+        self._embedder: Embedder | None = None
+
+    @property
+    def unread(self) -> str:
+        """What to do where the card names books that were never read, and would be asked; else empty."""
+        asked = any(prefix.id == KNOWLEDGE and prefix.default for prefix in self.card.switches)
+        if not (asked and self.card.knowledge) or self.path.is_file():
+            return ""
+        name = self.card.name
+        return f"the books of {name} were not read yet: 'roleplay knowledge build {name}' does that"
+
+    def recall(self, pinned: Sequence[str] = (), excluded: Sequence[str] = ()) -> Recall:
+        """As one chat wishes it.
+
+        Raises StorageError for an index that cannot be read, UsageError where its embedder is missing.
+        """
+        if self._index is None and self.card.knowledge and self.path.is_file():
+            index = Index(self.path)
+            self._embedder, self._index = open_embedder(index.stats().embedder), index
+        return Recall(
+            self._index,
+            self.book,
+            lambda text: len(self._renderer.text_ids(text)),
+            self._budget,
+            embedder=self._embedder,
+            pinned=pinned,
+            excluded=excluded,
+        )
