@@ -8,6 +8,7 @@ from roleplay.cards.load import CardFile
 from roleplay.chat.lobby import Lobby
 from roleplay.chat.manner import Manner
 from roleplay.chat.store import ChatStore
+from roleplay.errors import UsageError
 from roleplay.paths import Home
 from tests.chat.sse import Script, Server, streaming
 from tests.tui.person import Person, play, stored
@@ -173,7 +174,10 @@ def test_what_a_server_cannot_do_is_told_in_a_sentence(mira: CardFile, home: Hom
         await person.is_told("as it was trained, not at 50%")
         await person.says("/adapter card")
         await person.is_told("From the next reply on.")
-        assert person.chat.talk.session.settings.strength == 1
+        with pytest.raises(UsageError, match="was started with, not with 'old@last'"):
+            person.chat.talk.choose_adapter("old@last")
+        settings = person.chat.talk.session.settings
+        assert (settings.strength, settings.adapter) == (1, "")
 
     play(meet(home, server), story, WIDE)
 
