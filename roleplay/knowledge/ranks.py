@@ -45,14 +45,18 @@ class StoredRanks:
         self._vectors: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
 
     def by_words(self, questions: Sequence[tuple[str, float]], k: int) -> list[int]:
-        """BM25 as FTS5 has it (Robertson and Zaragoza 2009), summed over the questions by weight."""
+        """BM25 as FTS5 has it (Robertson and Zaragoza 2009), summed over the questions by weight.
+
+        Of each question the best passage counts as one: else a long turn would drown a short question after it.
+        """
         self._notice_changes()
         scores: dict[int, float] = {}
         for question, weight in questions:
             words = self._telling(asked(question))
             if words:
-                for number, score in self._store.database.rows(_BY_WORDS, (_HEADINGS, any_of(words), k)):
-                    scores[number] = scores.get(number, 0.0) + weight * score
+                rows = self._store.database.rows(_BY_WORDS, (_HEADINGS, any_of(words), k))
+                for number, score in rows:
+                    scores[number] = scores.get(number, 0.0) + weight * score / (rows[0][1] or 1.0)
         return sorted(scores, key=lambda number: (-scores[number], number))[:k]
 
     def by_vector(self, question: "NDArray[np.float32]", k: int) -> list[int]:

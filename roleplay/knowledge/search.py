@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 50
 """Places of each way of search that are fused, at least; four times what is wanted if that is more."""
-_FADING = 0.5
+_FADING = 0.25
 """Weight of a question against the one after it."""
 _QUESTIONS = 4
 """So many of the last questions are looked at."""
@@ -92,7 +92,7 @@ class Index:
     ) -> list[Found]:
         """The `k` passages that fit best, the best first, none twice; a question without a word finds nothing.
 
-        Of several questions the last is the newest and counts most, each one before it half as much. Any text may be
+        Of several questions the last is the newest and counts most, each one before it a quarter as much. Any text may be
         asked; of a long one the last 2,000 characters are. Raises StorageError, and UsageError for an embedder whose
         vectors the index does not have.
         """
