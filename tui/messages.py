@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the first frame waits for none of these
     from roleplay.chat.talk import Talk
     from roleplay.chat.wire import Ready, Stage
     from roleplay.errors import RoleplayError
+    from roleplay.knowledge.passage import Passage, Recalled
     from roleplay.models.find import AdapterChoice
     from tui.keymap import Keymap
 
@@ -194,6 +195,24 @@ class SentRead(Message):
 
     sent: list[Sent]
     """Of each lane of the base."""
+
+
+@dataclass
+class KnownRead(Message):
+    """What came to mind for a reply is known."""
+
+    known: list[Recalled]
+    """Its passages, then those that are pinned or excluded besides."""
+
+
+@dataclass
+class AroundRead(Message):
+    """A passage was looked up where it stands."""
+
+    passage: Passage
+    """Which."""
+    near: list[Passage]
+    """It and its neighbours, in the order of the file."""
 
 
 @dataclass

@@ -67,7 +67,7 @@ async def obey(screen: "ChatScreen", command: Command) -> None:
     match command:
         case Command(word) if word in _ACTIONS:
             await screen.app.run_action(_ACTIONS[word], screen)
-        case Command("show", ("sent" | "lens" | "settings" as what,)):
+        case Command("show", ("sent" | "known" | "lens" | "settings" as what,)):
             open_panel(screen, what)
         case Command("show", (str(what),)):
             _report(screen, what)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from roleplay.dialogue import Role
+from roleplay.knowledge.passage import Recalled
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Said:
     """The turn it was edited from; `None` where it is nobody's edit."""
     drawn: str = field(default="", compare=False)
     """How the reply was drawn, as JSON: sampling, strength, base and adapter; empty where it was not generated."""
+    recalled: tuple[Recalled, ...] = field(default=(), compare=False, repr=False)
+    """Passages that stood before the person's turn when it was drawn; forgotten when the program ends."""
     deleted: bool = False
     """Whether the person deleted it; it is kept, so that this can be undone."""
     id: int | None = None

@@ -137,7 +137,8 @@ class Session(Conversation):
 
     def _question(self, lanes: Sequence[Lane], sampling: Sampling) -> Question:
         asks = tuple(self._ask(lane, own=bool(i) and self.settings.own_history) for i, lane in enumerate(lanes))
-        return Question(asks, sampling, self.settings.strength, self.settings.adapter, self.pinned)
+        held = self.settings
+        return Question(asks, sampling, held.strength, held.adapter, self.pinned, held.pinned, held.excluded)
 
     def _ask(self, lane: Lane, *, own: bool = False) -> Ask:
         known = {prefix.id for prefix in self.prefixes}  # a resumed chat may have a switch that this base lacks
@@ -162,7 +163,7 @@ class Session(Conversation):
             if isinstance(heard, Asked):
                 self._remember_start(question, heard)
                 reply = Said("assistant", "", heard.lane.name, heard.prefixes, "cut", drawn=drawn)
-                reply.beside = heard.lane != first
+                reply.beside, reply.recalled = heard.lane != first, heard.recalled
                 replies[heard.lane] = self.tree.add(reply, user)
                 if not reply.beside:
                     self.tree.head = reply

@@ -25,6 +25,10 @@ class ChatSettings(BaseModel):
     """Label of another adapter of the character; empty for the one that was opened."""
     sampling: dict[str, float | int] = {}
     """Sampling settings that differ from the card's."""
+    pinned: tuple[str, ...] = ()
+    """Identities of passages that always come to mind."""
+    excluded: tuple[str, ...] = ()
+    """Identities of passages that never do."""
 
     def changed(self, **values: Any) -> "ChatSettings":
         """With other values."""

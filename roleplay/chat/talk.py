@@ -10,6 +10,7 @@ from roleplay.chat.answerer import answers_for
 from roleplay.chat.backend import check_whole
 from roleplay.chat.company import Company
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
+from roleplay.chat.known import Wish, wished
 from roleplay.chat.manner import Manner
 from roleplay.chat.pinned import what_changed
 from roleplay.chat.process import AnswerProcess
@@ -138,6 +139,10 @@ class Talk:
         if self.manner.backend is not None:
             check_whole(1.0, label)
         self._set(adapter=label)
+
+    def wish(self, identity: str, wish: Wish) -> None:
+        """Pin or exclude a passage from the next reply on; the same wish again takes it back."""
+        self._set(**wished(self.session.settings, identity, wish))
 
     def use_new_card(self) -> None:
         """Go on with the card as it is now."""

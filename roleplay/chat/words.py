@@ -30,7 +30,7 @@ class Word:
 
 WORDS = {
     "set": Word("/set NAME VALUE", "Change a setting of this chat; 'card' goes back", ("setting", "value"), 2),
-    "show": Word("/show WHAT", "Look up what was sent, prefixes, lanes, card or settings", ("shown",), 1),
+    "show": Word("/show WHAT", "Look up what was sent or known, prefixes, lanes, card or settings", ("shown",), 1),
     "save": Word(
         "/save [FILE] [--format F]",
         "Write this chat to a file: markdown, jsonl (all of it) or sillytavern",
@@ -62,7 +62,7 @@ WORDS = {
 """By name, in the order of the help."""
 SETTINGS = (*SAMPLING, "own_history")
 """What `/set` sets: sampling, and whether each lane remembers its own replies."""
-SHOWN = ("sent", "lens", "prefixes", "lanes", "card", "settings")
+SHOWN = ("sent", "known", "lens", "prefixes", "lanes", "card", "settings")
 """What `/show` shows."""
 CARD = "card"
 """The value that goes back to what the card has."""

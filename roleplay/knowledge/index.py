@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from roleplay.findable import spaced
+from roleplay.knowledge.asking import EMPTY
 
 LONGEST_QUESTION = 2_000
 """Characters of a question, its last ones, that are searched for."""
@@ -20,8 +21,12 @@ def indexed(text: str) -> str:
 
 
 def asked(question: str) -> list[str]:
-    """The words of a question, each once, for which passages are ranked that hold any of them; signs mean nothing."""
-    return list(dict.fromkeys(indexed(question[-LONGEST_QUESTION:]).split()))
+    """The words of a question, each once, for which passages are ranked that hold any of them; signs mean nothing.
+
+    Those that every question is made of are left out, unless it has no others.
+    """
+    words = dict.fromkeys(indexed(question[-LONGEST_QUESTION:]).split())
+    return [word for word in words if word not in EMPTY] or list(words)
 
 
 def any_of(words: list[str]) -> str:

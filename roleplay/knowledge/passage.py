@@ -85,7 +85,7 @@ class Recalled:
 
     passage: Passage
     """What it says, and where."""
-    why: Literal["pinned", "book", "found"]
-    """The person's wish, a key of the card's book, or search."""
+    why: Literal["pinned", "book", "found", "excluded"]
+    """The person's wish, a key of the card's book, or search; none that is excluded stands in a prompt."""
     score: float | None = None
     """Of search; `None` for the others."""

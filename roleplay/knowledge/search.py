@@ -92,8 +92,8 @@ class Index:
     ) -> list[Found]:
         """The `k` passages that fit best, the best first, none twice; a question without a word finds nothing.
 
-        Of several questions the last is the newest and counts most, each one before it a quarter as much. Any text may be
-        asked; of a long one the last 2,000 characters are. Raises StorageError, and UsageError for an embedder whose
+        Of several questions the last is the newest and counts most, each one before it a quarter as much. Any text may
+        be asked; of a long one the last 2,000 characters are. Raises StorageError, and UsageError for an embedder whose
         vectors the index does not have.
         """
         if embedder is None and not text:

@@ -1,4 +1,4 @@
-"""Panels before the chat: what was sent, the lens, settings, adapters, finding; each is a screen that Esc closes."""
+"""Panels before the chat: what was sent, the lens, settings, adapters, passages, finding; Esc closes each."""
 
 from textual.binding import Binding
 
@@ -10,6 +10,7 @@ PANEL_BINDINGS = tuple(
         ("f5", "settings", "Settings", "Strength of the adapter, sampling"),
         ("f6", "lens", "Lens", "Which words of a reply are memorised, learned, or the base's own"),
         ("f7", "adapters", "Adapters", "Choose an adapter, or hear every checkpoint of a run"),
+        ("f10", "known", "Known", "Which passages a reply stood on; pin and exclude them"),
     )
 )
 """The keys that open them, by the names that `tui.panels.open` knows."""

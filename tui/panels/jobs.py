@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from roleplay.errors import RoleplayError
-from tui.messages import AdaptersRead, AsideEnded, AsideHeard, FoundRead, LensRead, Refused, SentRead
+from tui.messages import (
+    AdaptersRead,
+    AroundRead,
+    AsideEnded,
+    AsideHeard,
+    FoundRead,
+    KnownRead,
+    LensRead,
+    Refused,
+    SentRead,
+)
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -13,6 +23,7 @@ if TYPE_CHECKING:
     from roleplay.chat.said import Said
     from roleplay.chat.store import ChatStore
     from roleplay.chat.talk import Talk
+    from roleplay.knowledge.passage import Passage
 
 Post = Callable[["Message"], object]
 """`post_message` of the panel that draws."""
@@ -22,6 +33,26 @@ def read_sent(post: Post, talk: "Talk") -> None:
     """Look up what each lane was sent."""
     try:
         post(SentRead(talk.sent()))
+    except RoleplayError as error:
+        post(Refused(str(error)))
+
+
+def read_known(post: Post, talk: "Talk", reply: "Said | None") -> None:
+    """Look up what came to mind for a reply."""
+    from roleplay.chat.known import known_for
+
+    try:
+        post(KnownRead(known_for(talk, reply)))
+    except RoleplayError as error:
+        post(Refused(str(error)))
+
+
+def read_around(post: Post, talk: "Talk", passage: "Passage") -> None:
+    """Look up where a passage stands."""
+    from roleplay.chat.known import around
+
+    try:
+        post(AroundRead(passage, around(talk, passage)))
     except RoleplayError as error:
         post(Refused(str(error)))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tui.app import ChatApp
     from tui.chat_screen import ChatScreen
 
-PANELS = ("sent", "find", "settings", "lens", "adapters")
+PANELS = ("sent", "find", "settings", "lens", "adapters", "known")
 """Names of the panels."""
 
 
@@ -25,6 +25,10 @@ def open_panel(screen: "ChatScreen", name: str, words: str = "") -> None:
         app.push_screen(SentPanel(talk))
     elif name == "lens":
         _open_lens(screen)
+    elif name == "known":
+        from tui.panels.known import KnownPanel
+
+        app.push_screen(KnownPanel(talk, _reply(screen)))
     elif name == "settings":
         from tui.panels.settings import SettingsPanel
 

@@ -1,0 +1,61 @@
+"""What came to mind for a reply, and what a person wishes to come to mind."""
+
+import contextlib
+from typing import TYPE_CHECKING, Literal
+
+from roleplay.chat.settings import ChatSettings
+from roleplay.knowledge.passage import Passage, Recalled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from roleplay.chat.said import Said
+    from roleplay.chat.talk import Talk
+    from roleplay.knowledge.search import Index
+
+Wish = Literal["pinned", "excluded"]
+"""A passage always comes to mind, or never."""
+_MOST = 100
+"""Wishes of each kind that a chat holds; the oldest leave."""
+
+
+def known_for(talk: "Talk", reply: "Said | None") -> list[Recalled]:
+    """The passages of `reply`, then those that are pinned or excluded besides. Raises StorageError."""
+    recalled = list(reply.recalled) if reply is not None else []
+    there = {one.passage.identity for one in recalled}
+    settings = talk.session.settings
+    with _index(talk) as index:
+        wishes: tuple[tuple[Wish, tuple[str, ...]], ...]
+        wishes = (("pinned", settings.pinned), ("excluded", settings.excluded))
+        for wish, identities in wishes:
+            missing = [identity for identity in identities if identity not in there]
+            if index is not None and missing:
+                recalled += [Recalled(passage, wish) for passage in index.by_identity(missing)]
+    return recalled
+
+
+def around(talk: "Talk", passage: Passage, reach: int = 2) -> list[Passage]:
+    """`passage` among its neighbours in its file, as far as they are known. Raises StorageError."""
+    with _index(talk) as index:
+        return [passage] if index is None else index.around(passage, reach)
+
+
+def wished(settings: ChatSettings, identity: str, wish: Wish) -> dict[Wish, tuple[str, ...]]:
+    """The wishes with this one more, or without it where it was held already; a passage has one wish at most."""
+    other: Wish = "excluded" if wish == "pinned" else "pinned"
+    held: tuple[str, ...] = getattr(settings, wish)
+    rest = tuple(one for one in getattr(settings, other) if one != identity)
+    new = tuple(one for one in held if one != identity) if identity in held else (*held, identity)[-_MOST:]
+    return {wish: new, other: rest}
+
+
+@contextlib.contextmanager
+def _index(talk: "Talk") -> "Iterator[Index | None]":
+    path = talk.home.knowledge_of(talk.card.name)
+    if not path.is_file():
+        yield None
+        return
+    from roleplay.knowledge.search import Index
+
+    with Index(path) as index:
+        yield index
