@@ -9,7 +9,7 @@ from textual.widgets import Static
 from tui.plain import plain
 
 if TYPE_CHECKING:
-    from roleplay.chat.talk import Figures
+    from roleplay.chat.figures import Figures
     from roleplay.chat.wire import Stage
 
 

@@ -62,13 +62,16 @@ def read_books(card_file: CardFile, home: Home, sources: Sequence[Source], wish:
     base = wish.base or (base_of_adapter(adapters[0]) if adapters else None) or card_file.card.base
     spec = parse_spec(base, trust_remote_code=wish.trust_remote_code)
     renderer = make_renderer(load_tokenizer(spec))
-    kept = Index(path).stats().embedder if wish.embedder is None and path.is_file() else wish.embedder
-    embedder = open_embedder(None if kept in (None, NONE) else kept, wish.device)
+    wanted = wish.embedder
+    if wanted is None and path.is_file():
+        with Index(path) as index:
+            wanted = index.reference
+    embedder = open_embedder(None if wanted in (None, NONE) else wanted, wish.device)
     return build(
         path,
         sources,
         read_document,
-        lambda text: len(renderer.text_ids(text)),
+        renderer.count,
         embedder,
         tokenizer=spec.reference,
         budget=wish.budget,

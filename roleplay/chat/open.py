@@ -12,7 +12,6 @@ from roleplay.cards.model import KNOWLEDGE
 from roleplay.chat.asked import ask_in
 from roleplay.chat.choice import choose
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed, WeighedToken
-from roleplay.chat.knowing import Memory
 from roleplay.chat.question import Heard, Question
 from roleplay.chat.sent import token_texts, what_was_sent
 from roleplay.dataset.build import card_prefixes
@@ -22,6 +21,7 @@ from roleplay.errors import AdapterError
 from roleplay.generation.engine import Engine
 from roleplay.generation.events import Cancel
 from roleplay.generation.lanes import Lane
+from roleplay.knowledge.memory import Memory
 from roleplay.models.adapter import load_adapter
 from roleplay.models.base import Base, choose_device, load_base
 from roleplay.models.find import adapter_choices
@@ -94,7 +94,8 @@ class Opened:
     @functools.cached_property
     def memory(self) -> Memory:
         """What the character can recall."""
-        return Memory(self.voice.card, self.home, self.voice.renderer, self.engine.base.context)
+        card = self.voice.card
+        return Memory(card, self.home.knowledge_of(card.name), self.voice.renderer.count, self.engine.base.context)
 
     def _voice(self, question: Question) -> Voice:
         """The voice with the card that the chat was begun with, and what its lanes may recall."""

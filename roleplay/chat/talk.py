@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from roleplay.cards.load import CardFile
 from roleplay.cards.model import TEMPLATE_DEFAULT
 from roleplay.chat.answerer import answers_for
 from roleplay.chat.backend import check_whole
 from roleplay.chat.company import Company
+from roleplay.chat.figures import Figures
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.known import Wish, wished
 from roleplay.chat.manner import Manner
@@ -27,24 +28,6 @@ from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
 from roleplay.paths import Home
 from roleplay.text import did_you_mean
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a status line shows."""
-
-    base: str | None = None
-    """Name of the base; `None` until it is loaded."""
-    adapter: str | None = None
-    """`character/run@step`; `None` where the base answers alone."""
-    tokens_per_second: float | None = None
-    """Of the newest reply; `None` before its first token."""
-    used: int | None = None
-    """Tokens of the context that the conversation's lane has taken; `None` while nobody here has counted them."""
-    context: int | None = None
-    """Tokens that the base was made for; `None` where a server does not tell."""
-    left_out: int = 0
-    """Turns at the beginning that the context has no room for any more."""
 
 
 class Talk:

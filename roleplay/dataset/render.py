@@ -35,6 +35,10 @@ class Renderer:
         """Ids of a text that stands for itself: part of an answer, or a turn to be counted."""
         return list(self._ids(self.plain(text)))
 
+    def count(self, text: str) -> int:
+        """Tokens of a text that stands for itself."""
+        return len(self._ids(self.plain(text)))
+
     # Planning, rendering and the gate each ask for the same few prompts, one dialogue at a time.
 
     @functools.cached_property

@@ -38,7 +38,7 @@ class Model:
     about: str
     """Which base and adapter exactly, as people read it."""
     parent: str | None
-    """Name of the base where an adapter answers; else `None`."""
+    """Name of the base that a character stands on; `None` of a base itself."""
     lock: threading.Lock
     """Held while the base's tokenizer renders."""
     starts: Starts

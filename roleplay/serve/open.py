@@ -106,10 +106,10 @@ def _character(card: CardFile, choice: Choice, loaded: _Loaded, tell: Callable[[
     folder, notice = choice.fitting(loaded.base.identity)
     if notice:
         tell(notice)
-    about, parent = _exactly(loaded.base), None
+    about, parent = _exactly(loaded.base), loaded.base.identity.name
     if folder is not None:
         loaded.rolling.engine.attach(name, folder)
-        about, parent = f"{read_passport(folder).label} on {about}", loaded.base.identity.name
+        about = f"{read_passport(folder).label} on {about}"
     voice = Voice(card.card, card_prefixes(card.card, loaded.renderer), loaded.renderer)
     active = tuple(default_prefixes(voice.prefixes))
     lanes = [(name, active)] + ([(name + BARE, ())] if folder is not None else [])

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.chat.database import MIGRATIONS
-from roleplay.findable import places, read_query, spaced
 from roleplay.chat.search import Found, search
 from roleplay.chat.store import ChatStore
 from roleplay.errors import StorageError
+from roleplay.findable import places, read_query, spaced
 from roleplay.paths import Home
 from tests.chat.test_chat_migration import FIRST_VERSION
 

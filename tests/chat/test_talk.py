@@ -8,10 +8,11 @@ import pytest
 
 from roleplay.cards.load import CardFile, load_card
 from roleplay.cards.model import TEMPLATE_DEFAULT
+from roleplay.chat.figures import Figures
 from roleplay.chat.manner import Manner
 from roleplay.chat.question import Asked
 from roleplay.chat.store import ChatStore
-from roleplay.chat.talk import Figures, Talk
+from roleplay.chat.talk import Talk
 from roleplay.errors import BaseModelError, UsageError
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import LANES

@@ -18,7 +18,7 @@ def search(
     from roleplay.knowledge.embed import open_embedder
 
     with open_index(name) as index:
-        found = index.search(question, k, embedder=open_embedder(index.stats().embedder))
+        found = index.search(question, k, embedder=open_embedder(index.reference))
     if as_json:
         emit_json([asdict(one) | {"identity": one.passage.identity} for one in found])
         return

@@ -1,24 +1,24 @@
 """A character's memory of its books, opened for the base that answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from roleplay.cards.model import KNOWLEDGE, Card
 from roleplay.cards.prompt import fill
-from roleplay.dataset.render import Renderer
 from roleplay.knowledge.book import read_book
 from roleplay.knowledge.embed import Embedder, open_embedder
 from roleplay.knowledge.recall import Recall, passage_budget
 from roleplay.knowledge.search import Index
-from roleplay.paths import Home
 
 
 class Memory:
     """What a character can recall; what comes of it depends on the chat."""
 
-    def __init__(self, card: Card, home: Home, renderer: Renderer, context: int) -> None:
-        self.card, self.path = card, home.knowledge_of(card.name)
+    def __init__(self, card: Card, path: Path, count: Callable[[str], int], context: int) -> None:
+        """`path` is that of the index, there or not; `count` and `context` are the base's, in tokens."""
+        self.card, self.path = card, path
         self.book = read_book(card.book, lambda text: fill(text, card))
-        self._renderer, self._budget = renderer, passage_budget(context)
+        self._count, self._budget = count, passage_budget(context)
         self._index: Index | None = None
         self._embedder: Embedder | None = None
 
@@ -38,11 +38,11 @@ class Memory:
         """
         if self._index is None and self.card.knowledge and self.path.is_file():
             index = Index(self.path)
-            self._embedder, self._index = open_embedder(index.stats().embedder), index
+            self._embedder, self._index = open_embedder(index.reference), index
         return Recall(
             self._index,
             self.book,
-            lambda text: len(self._renderer.text_ids(text)),
+            self._count,
             self._budget,
             embedder=self._embedder,
             pinned=pinned,
