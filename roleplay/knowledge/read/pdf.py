@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import os
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from roleplay.errors import FileFaults
 from roleplay.knowledge.passage import Block
@@ -16,6 +17,7 @@ from roleplay.knowledge.read.joined import join_lines
 from roleplay.knowledge.read.refused import SMALLER, library_for, refused
 from roleplay.text import clean, one_line
 
+_TAIL = 2**16
 _FULL = 0.7
 """A line shorter than this share of a full one ends a paragraph."""
 
@@ -48,6 +50,7 @@ def read_pdf(path: Path, bounds: Bounds = Bounds()) -> Iterator[Block]:
     steps = bounds.steps + bounds.steps_a_byte * path.stat().st_size
     cost, settings = _Cost(bounds, steps), _settings(bounds, steps)
     with path.open("rb") as file:
+        _check_end(path, file)
         with _trouble_told(path, "", settings):
             reader = pypdf.PdfReader(file)
             pages = iter(reader.pages)
@@ -59,6 +62,14 @@ def read_pdf(path: Path, bounds: Bounds = Bounds()) -> Iterator[Block]:
                 return
             for paragraph in _paragraphs(clean(text).split("\n")):
                 yield from laid.blocks("paragraph", paragraph, page=number)
+
+
+def _check_end(path: Path, file: BinaryIO) -> None:
+    """The mark of the end, which the library would look for through the whole file, a line at a time."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL))
+    if b"%%EOF" not in file.read():
+        raise refused(path, "is cut off, or no PDF")
 
 
 class _TooCostly(Exception):

@@ -10,9 +10,14 @@ from roleplay.knowledge.read.archive import Archive, Bounds, open_archive
 from roleplay.knowledge.read.blocks import LONGEST, Laid
 from roleplay.knowledge.read.cells import MOST_COLUMNS, column_names, row_text
 from roleplay.knowledge.read.part import read_part
-from roleplay.knowledge.read.refused import library_for, refused
+from roleplay.knowledge.read.refused import SMALLER, library_for, refused
 
 _RELATIONS = "_rels/.rels"
+MOST_BYTES = 64 * 2**20
+"""Most bytes of the document inside the archive."""
+MOST_ELEMENTS = 2**21
+"""Most elements of a document: ten times those of a long novel."""
+_LONGEST_TAG = 2**20
 _HEADING = re.compile(r"heading ([1-9])", re.I)
 _SIGNS = {"tab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _TABLE = ("tbl", "tr", "tc", "tblHeader")
@@ -23,18 +28,23 @@ _WORD = re.compile(r"\{[^}]*/wordprocessingml(?:/2006)?/main\}")
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
 
-def read_docx(path: Path, bounds: Bounds = Bounds()) -> Iterator[Block]:
-    """Blocks of a `.docx` file; pictures and whatever else is no text stay packed. Raises FileFaults."""
+def read_docx(path: Path, bounds: Bounds = Bounds(), most: int = MOST_BYTES) -> Iterator[Block]:
+    """Blocks of a `.docx` file, its text at most `most` bytes unpacked; pictures stay packed. Raises FileFaults."""
     with library_for(path):
         from lxml import etree
     with open_archive(path, bounds) as archive:
         document = _main_part(path, archive)
         target = _Document(Laid(), _heading_levels(path, archive, document))
         parser = etree.XMLParser(target=target, resolve_entities=False, no_network=True, huge_tree=False)
+        left, waiting, found = most, 0, 0
         try:
             for piece in archive.pieces(document):
                 parser.feed(piece)
                 yield from target.take()
+                left -= len(piece)
+                waiting, found = waiting + len(piece) if target.found == found else 0, target.found
+                if left < 0 or waiting > _LONGEST_TAG or found > MOST_ELEMENTS:
+                    raise refused(path, "holds more in its document than a book has", SMALLER)
             parser.close()
         except etree.XMLSyntaxError as error:
             raise refused(path, f"holds '{document[:60]}', which is no XML ({error.msg[:80]})") from error
@@ -104,6 +114,8 @@ class _Document:
         self._ready: list[Block] = []
         self._open: list[_Open] = []
         """Paragraphs in each other: a text box lies inside one."""
+        self.found = 0
+        """How many elements began."""
         self._unseen = 0
         self._in_text = False
         self._tables = 0
@@ -122,6 +134,7 @@ class _Document:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
         name = _local(tag)
+        self.found += 1
         self._unseen += name in _UNSEEN
         if self._unseen:
             return

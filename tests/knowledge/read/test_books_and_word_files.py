@@ -262,6 +262,24 @@ def test_a_word_file_of_elements_in_elements_is_one_fault(tmp_path: Path) -> Non
         read(word(tmp_path / "a.docx", b"<a>" * 100_000))
 
 
+LARGE = {
+    "attributes": "<p " + " ".join(f"a{i}=''" for i in range(200_000)) + "/>",
+    "elements": "<p/>" * 30_000,
+    "text": "<p><r><t>" + "word " * 60_000 + "</t></r></p>",
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_a_document_of_more_than_a_book_has_is_one_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("roleplay.knowledge.read.word.MOST_ELEMENTS", 20_000)
+    path = word(tmp_path / "a.docx", LARGE[what])
+
+    with pytest.raises(FileFaults, match="holds more in its document than a book has"):
+        list(read_docx(path, most=200_000 if what == "text" else 2**24))
+
+
 def test_pages_of_a_book_are_bounded_together(tmp_path: Path) -> None:
     path = epub(tmp_path / "a.epub", {f"{i}.html": "word " * 100 for i in range(5)})
 

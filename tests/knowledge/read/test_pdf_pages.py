@@ -147,9 +147,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "cannot be read as PDF",
     ),
     "arrays in arrays": (lambda: pdf(stream(b"[" * 100_000)), "cannot be read as PDF"),
-    "damage": (lambda: pdf(text(b"(x) Tj"))[:300], "cannot be read as PDF"),
-    "anything": (lambda: b"%PDF-1.7\n" + bytes(range(256)) * 100, "cannot be read as PDF"),
-    "nothing": (lambda: b"", "cannot be read as PDF"),
+    "damage": (lambda: pdf(text(b"(x) Tj"))[:300], "is cut off, or no PDF"),
+    "anything": (lambda: b"%PDF-1.7\n" + bytes(range(256)) * 100 + b"startxref 9 %%EOF", "cannot be read as PDF"),
+    "nothing": (lambda: b"startxref\n" * 100_000, "is cut off, or no PDF"),
 }
 
 
