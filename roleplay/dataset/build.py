@@ -1,18 +1,18 @@
 """From a card's dialogues, and those that are replayed, to the corpus that training and evaluation read."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from roleplay.cards.load import CardFile
-from roleplay.cards.model import TEMPLATE_DEFAULT, Card, Prefix
+from roleplay.cards.model import KNOWLEDGE, TEMPLATE_DEFAULT, Card, Prefix
 from roleplay.dataset.cache import can_cache, open_cache
 from roleplay.dataset.corpus import Corpus, CorpusUnits
 from roleplay.dataset.draws import heldout_identities
 from roleplay.dataset.entries import entry_dialogues
 from roleplay.dataset.render import Renderer
-from roleplay.dataset.unit import Plan, Unit, Voice, needs_prefixes, plan_dialogues
+from roleplay.dataset.unit import Plan, Recalls, Unit, Voice, needs_prefixes, plan_dialogues
 from roleplay.dialogue import Dialogue, Turn
 from roleplay.errors import Fault, FileFaults, GateError, NotFound
 from roleplay.paths import shown
@@ -63,6 +63,11 @@ def dropped_out(prefixes: Sequence[Prefix], dropout: float | None) -> tuple[Pref
     return tuple(p.model_copy(update={"train": 1 - dropout if p.default else "never"}) for p in prefixes)
 
 
+def trains_knowledge(prefixes: Sequence[Prefix]) -> bool:
+    """Whether the prefix that carries passages stands in training samples."""
+    return any(prefix.id == KNOWLEDGE and prefix.train_probability > 0 for prefix in prefixes)
+
+
 def build_corpus(
     card_file: CardFile,
     renderer: Renderer,
@@ -74,6 +79,7 @@ def build_corpus(
     extra: Sequence[tuple[str, str, float, Sequence[Dialogue]]] = (),
     cache: Path | None = None,
     apart: bool = False,
+    practise: Callable[[Sequence[Dialogue]], Recalls] | None = None,
 ) -> Corpus:
     """Read, split and plan every corpus of dialogues. Raises FileFaults, NotFound or GateError.
 
@@ -81,13 +87,15 @@ def build_corpus(
     tuples as `Extra` names them; of their dialogues those that stand in the card's own corpora are left out, and those
     that the earlier run held out are neither trained nor measured. `cache` is the folder of rendered rows; `None`
     renders everything anew. `apart` is for those who only count what is said: nothing is found out about sequences that
-    answers could share.
+    answers could share. `practise` makes what comes to mind in training, where the prefix that carries it is trained.
     """
     card = card_file.card
     voice = Voice(card, dropped_out(card_prefixes(card, renderer), prefix_dropout), renderer)
     read = _read_corpora(card_file)
     own = {dialogue.identity for part in read for dialogue in part.entries}
     read += [_replayed(Extra(*part), own) for part in extra]
+    if practise is not None and trains_knowledge(voice.prefixes):
+        voice = replace(voice, recall=practise([dialogue for part in read for dialogue in part.entries]))
     to_plan = [(part.kind, part.planned) for part in read]
     file = open_cache(cache, voice, to_plan, limit) if cache and can_cache(voice) else None
     plans = (file and file.plans) or [plan_dialogues(voice, talks, kind, limit, apart=apart) for kind, talks in to_plan]

@@ -162,14 +162,15 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of every dialogue, its corpus and its split."""
+        """Hash of every dialogue, its corpus and its split, and of what comes to mind."""
         lines = [
             f"{c.kind} {c.weight} {unit.identity} {out}"
             for c in self.corpora
             for units, out in ((c.train, False), (c.heldout, True))
             for unit in units
         ]
-        return fingerprint("\n".join([str(self.limit), *lines]))
+        known = [] if self.voice.recall is None else [self.voice.recall.identity]
+        return fingerprint("\n".join([str(self.limit), *known, *lines]))
 
 
 def _pick_score(seed: int, epoch: int, unit: Unit) -> float:

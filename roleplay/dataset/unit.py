@@ -14,8 +14,9 @@ the dialogue's own leads every piece:
 
 import bisect
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from roleplay.cards.model import KNOWLEDGE, Card, Prefix
 from roleplay.cards.prompt import assemble
@@ -46,6 +47,19 @@ class Unit:
         return f"{self.dialogue.identity}/{self.start}/{self.answers[0]}"
 
 
+class Recalls(Protocol):
+    """Whatever brings passages to mind; the same turns bring the same ones."""
+
+    @property
+    def identity(self) -> str:
+        """Changes with what there is to come to mind."""
+        ...
+
+    def __call__(self, turns: Sequence[Turn]) -> Sequence[str]:
+        """Texts for the prefix that carries them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Voice:
     """Everything but the turns that a rendering depends on."""
@@ -56,11 +70,8 @@ class Voice:
     """All switches, `template-default` included where the template has one."""
     renderer: Renderer
     """The base's tokenizer and template."""
-    recall: Callable[[tuple[Turn, ...]], Sequence[str]] | None = None
-    """The passages that come to mind with these turns, for the prefix that carries them; `None` where there are none.
-
-    The same turns give the same passages.
-    """
+    recall: Recalls | None = None
+    """What comes to mind, for the prefix that carries it; `None` where nothing does."""
 
     def messages(self, turns: Sequence[Turn], active: Collection[str]) -> tuple[Turn, ...]:
         """Messages for the template; a system turn of the dialogue's own (general corpora) stays."""

@@ -1,12 +1,15 @@
 """A character's memory of its books, opened for the base that answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from roleplay.cards.model import KNOWLEDGE, Card
 from roleplay.cards.prompt import fill
+from roleplay.dialogue import Dialogue
+from roleplay.errors import NotFound
 from roleplay.knowledge.book import read_book
 from roleplay.knowledge.embed import Embedder, open_embedder
+from roleplay.knowledge.practice import Practice
 from roleplay.knowledge.recall import Recall, passage_budget
 from roleplay.knowledge.search import Index
 
@@ -36,11 +39,8 @@ class Memory:
 
         Raises StorageError for an index that cannot be read, UsageError where its embedder is missing.
         """
-        if self._index is None and self.card.knowledge and self.path.is_file():
-            index = Index(self.path)
-            self._embedder, self._index = open_embedder(index.reference), index
         return Recall(
-            self._index,
+            self._opened(),
             self.book,
             self._count,
             self._budget,
@@ -48,3 +48,19 @@ class Memory:
             pinned=pinned,
             excluded=excluded,
         )
+
+    def practice(self, dialogues: Iterable[Dialogue]) -> Practice:
+        """For training on these dialogues. Raises what `recall` does, and NotFound where books were never read."""
+        index, name = self._opened(), self.card.name
+        if index is None and self.card.knowledge:
+            raise NotFound(
+                f"{name} is trained with its books, and they were not read yet; 'roleplay knowledge build {name}' does "
+                f"that, or write 'train: never' at its prefix '{KNOWLEDGE}'"
+            )
+        return Practice(self.recall(), index.every() if index is not None else (), dialogues)
+
+    def _opened(self) -> Index | None:
+        if self._index is None and self.card.knowledge and self.path.is_file():
+            index = Index(self.path)
+            self._embedder, self._index = open_embedder(index.reference), index
+        return self._index

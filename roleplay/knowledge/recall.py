@@ -8,6 +8,7 @@ from roleplay.dialogue import Turn
 from roleplay.knowledge.book import BOOK, Book
 from roleplay.knowledge.embed import Embedder
 from roleplay.knowledge.passage import Found, Passage, Place, Recalled
+from roleplay.text import fingerprint
 
 K = 5
 """Passages that search brings, at most."""
@@ -32,6 +33,11 @@ class Searched(Protocol):
 
     def by_identity(self, identities: Collection[str]) -> list[Passage]:
         """These very passages, as far as they are still there."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Changes with the passages."""
         ...
 
 
@@ -61,6 +67,16 @@ class Recall:
         """The texts for the prompt."""
         return tuple(as_told(recalled.passage) for recalled in self.found(turns))
 
+    @property
+    def identity(self) -> str:
+        """Changes with what there is to come to mind."""
+        known = "" if self.index is None else self.index.identity
+        return fingerprint(f"{known} {self.book} {self.budget} {self.pinned} {sorted(self.excluded)}")
+
+    def cost(self, passage: Passage) -> int:
+        """Tokens that a passage takes in a prompt, the line's end included."""
+        return self.count(as_told(passage)) + 1
+
     def found(self, turns: Sequence[Turn]) -> tuple[Recalled, ...]:
         """What comes to mind, what was wished first. Raises StorageError where the index cannot be read."""
         depth = max(_TURNS, self.book.depth if self.book is not None else 0)
@@ -89,7 +105,7 @@ class Recall:
         """Each passage once, as far as the budget goes; what is too long makes way for what comes after it."""
         room, seen = self.budget, set(self.excluded)
         for one in recalled:
-            tokens = self.count(as_told(one.passage)) + 1  # the line's end
+            tokens = self.cost(one.passage)
             if one.passage.identity not in seen and tokens <= room:
                 seen.add(one.passage.identity)
                 room -= tokens

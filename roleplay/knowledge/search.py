@@ -16,7 +16,7 @@ from roleplay.knowledge.passage import Found, Passage
 from roleplay.knowledge.ranks import Ranks, StoredRanks
 from roleplay.knowledge.store import Store
 from roleplay.paths import shown
-from roleplay.text import clean, did_you_mean
+from roleplay.text import clean, did_you_mean, fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +108,19 @@ class Index:
         """These very passages, in this order, as far as they are still there. Raises StorageError."""
         passages = self._store.by_identity(identities)
         return [passages[identity] for identity in identities if identity in passages]
+
+    @property
+    def identity(self) -> str:
+        """A hash of all passages. Raises StorageError."""
+        rows = self._store.database.rows("SELECT identity FROM passages ORDER BY identity")
+        return fingerprint("".join(identity for (identity,) in rows))
+
+    def every(self) -> list[Passage]:
+        """All passages, in an order that depends on them alone. Raises StorageError."""
+        rows = self._store.database.rows("SELECT min(id) FROM passages GROUP BY identity ORDER BY identity")
+        numbers = [number for (number,) in rows]
+        passages = self._store.passages(numbers)
+        return [passages[number] for number in numbers if number in passages]
 
     @property
     def reference(self) -> str | None:

@@ -17,6 +17,7 @@ from roleplay.dataset.build import build_corpus
 from roleplay.dataset.render import make_renderer
 from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
+from roleplay.knowledge.memory import Memory
 from roleplay.models.adapter import adapter_parameters, attach_new, attach_saved
 from roleplay.models.base import Base, load_base, load_context, load_tokenizer
 from roleplay.models.spec import BaseSpec
@@ -78,20 +79,21 @@ def prepare(
     former: RunConfig | None,
     *,
     cache: Path | None,
+    books: Path,
     anyway: bool = False,
     loaded: Loaded | None = None,
 ) -> Job:
     """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
 
-    `cache` is the folder of rendered samples; `None` keeps none. `loaded` is used where it is the base that the run
-    needs, in its number format unless one was chosen; after an error it may have an adapter on it. Raises RunError
-    where card, dataset or base are no longer those of `former`, unless `anyway`, UsageError for a schedule that is
-    none, and every error of loading.
+    `cache` is the folder of rendered samples; `None` keeps none. `books` is the character's index, there or not.
+    `loaded` is used where it is the base that the run needs, in its number format unless one was chosen; after an error
+    it may have an adapter on it. Raises RunError where card, dataset or base are no longer those of `former`, unless
+    `anyway`, UsageError for a schedule that is none, and every error of loading.
     """
     settings = resolved.settings
     if loaded and (settings.tuning != "lora" or (loaded.base.spec, loaded.quant) != (spec, settings.quant)):
         loaded = None
-    corpus = _build(card_file, spec, settings, cache)
+    corpus = _build(card_file, spec, settings, cache, books)
     check_scheduler(settings, steps=steps_of(settings, corpus), heldout=bool(corpus.heldout()))
     corpus.check(math.ceil(epochs_of(settings, corpus)))
     kept = former.decisions if former and not _decides_anew(former.settings, settings) else None
@@ -130,15 +132,23 @@ def prepare(
     return Job(run, card_file, config, corpus, base, adapter_parameters(tuned), tuned)
 
 
-def _build(card_file: CardFile, spec: BaseSpec, settings: Settings, cache: Path | None) -> Trainable[Any]:
+def _build(card_file: CardFile, spec: BaseSpec, settings: Settings, cache: Path | None, books: Path) -> Trainable[Any]:
     renderer = make_renderer(load_tokenizer(spec))
     limit = min(settings.max_length, load_context(spec))
     common: Mapping[str, Any] = {"limit": limit, "seed": settings.seed, "max_samples": settings.max_samples}
     if settings.stage == "pt":
         return build_text_corpus(card_file, renderer, **common)
     extra = replayed(settings.from_adapter, settings.replay) if settings.from_adapter and settings.replay else []
-    dropout = settings.prefix_dropout
-    return build_corpus(card_file, renderer, prefix_dropout=dropout, extra=extra, cache=cache, **common)
+    memory = Memory(card_file.card, books, renderer.count, limit)
+    return build_corpus(
+        card_file,
+        renderer,
+        prefix_dropout=settings.prefix_dropout,
+        extra=extra,
+        cache=cache,
+        practise=memory.practice,
+        **common,
+    )
 
 
 def load_bare(spec: BaseSpec, decisions: Decisions, quant: str) -> Loaded:

@@ -112,6 +112,7 @@ def load(plan: Plan, start: Start, *, cached: bool = True, loaded: Loaded | None
         plan.resolved,
         plan.former,
         cache=plan.home.token_cache if cached else None,
+        books=plan.home.knowledge_of(start.card_file.card.name),
         anyway=plan.anyway,
         loaded=loaded,
     )

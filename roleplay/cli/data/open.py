@@ -24,11 +24,15 @@ def open_corpus(
     from roleplay.cards.find import open_card
     from roleplay.dataset.build import build_corpus
     from roleplay.dataset.render import make_renderer
+    from roleplay.knowledge.memory import Memory
     from roleplay.models.base import load_context, load_tokenizer
     from roleplay.models.spec import parse_spec
     from roleplay.paths import find_home
 
-    card_file = open_card(name, find_home())
+    home = find_home()
+    card_file = open_card(name, home)
     spec = parse_spec(base or card_file.card.base, trust_remote_code=trust_remote_code)
     limit = min(max_length, load_context(spec))
-    return build_corpus(card_file, make_renderer(load_tokenizer(spec)), limit=limit, seed=seed, apart=apart)
+    renderer = make_renderer(load_tokenizer(spec))
+    memory = Memory(card_file.card, home.knowledge_of(card_file.card.name), renderer.count, limit)
+    return build_corpus(card_file, renderer, limit=limit, seed=seed, apart=apart, practise=memory.practice)
