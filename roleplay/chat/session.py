@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from roleplay.cards.model import Card, Prefix
+from roleplay.cards.model import KNOWLEDGE, Card, Prefix
 from roleplay.chat.conversation import Conversation
 from roleplay.chat.history import history
 from roleplay.chat.question import Answers, Ask, Asked, Heard, Question, Unanswered
@@ -13,7 +13,7 @@ from roleplay.chat.store import ChatStore
 from roleplay.dialogue import Turn
 from roleplay.errors import ContextFull, UsageError
 from roleplay.generation.events import Cancel, Piece
-from roleplay.generation.lanes import LANES, Lane
+from roleplay.generation.lanes import Lane, lane_named
 from roleplay.generation.settings import Sampling
 
 
@@ -105,11 +105,12 @@ class Session(Conversation):
     def go_on(self, sampling: Sampling, cancel: Cancel | None = None) -> Iterator[Heard]:
         """Stream the rest of the conversation's last reply, which was cut; it stays one turn."""
         reply = self.tree.head
-        if reply is None or reply.parent is None or not reply.can_continue or reply.lane not in LANES:
+        lane = lane_named(reply.lane or "") if reply is not None else None
+        if reply is None or reply.parent is None or not reply.can_continue or lane is None:
             raise UsageError("there is no reply that was cut; Ctrl+R draws the last one anew")
         self.steps.note(reply=reply)
         self.tree.head = reply.parent
-        ask = replace(self._ask(LANES[reply.lane]), said=reply.text)
+        ask = replace(self._ask(lane), said=reply.text)
         question = replace(self._question([], self._seeded(sampling, reply.parent, ask.lane)), asks=(ask,))
         self.tree.head, before = reply, (reply.text, reply.stopped)
         try:
@@ -141,8 +142,11 @@ class Session(Conversation):
         return Question(asks, sampling, held.strength, held.adapter, self.pinned, held.pinned, held.excluded)
 
     def _ask(self, lane: Lane, *, own: bool = False) -> Ask:
-        known = {prefix.id for prefix in self.prefixes}  # a resumed chat may have a switch that this base lacks
-        active = tuple(name for name in self.active if name in known) if lane.prefix else ()
+        # By the switches there are: a resumed chat may have one on that this base lacks.
+        wanted = {*self.active, KNOWLEDGE} if lane.knowledge else {*self.active}
+        if lane.knowledge is False:
+            wanted.discard(KNOWLEDGE)
+        active = tuple(prefix.id for prefix in self.prefixes if prefix.id in wanted) if lane.prefix else ()
         key = (active, lane.name if own else "")
         return Ask(lane, active, self._starts.get(key, 0), history(self.tree, lane if own else None, self._too_long))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from roleplay.cards.load import CardFile
-from roleplay.cards.model import TEMPLATE_DEFAULT
+from roleplay.cards.model import KNOWLEDGE, TEMPLATE_DEFAULT
 from roleplay.chat.answerer import answers_for
 from roleplay.chat.backend import check_whole
 from roleplay.chat.company import Company
@@ -24,7 +24,7 @@ from roleplay.chat.store import ChatStore, Pin
 from roleplay.chat.wire import Ready
 from roleplay.errors import UsageError
 from roleplay.generation.events import Cancel
-from roleplay.generation.lanes import LANES, Lane
+from roleplay.generation.lanes import LANES, Lane, lane_named
 from roleplay.generation.settings import Sampling
 from roleplay.paths import Home
 from roleplay.text import did_you_mean
@@ -68,10 +68,16 @@ class Talk:
 
     @property
     def lane_choices(self) -> list[Lane]:
-        """Every lane there is: what the base can do, with the adapter or without, then other models."""
+        """Every lane there is: what the base can do, with the adapter or without, then other models.
+
+        Where the card names books, those with prefixes are there with passages or without: what the switch does not say.
+        """
         has_base = self.answers.ready is None or self.answers.ready.has_base
         local = [lane for lane in LANES.values() if (self.has_adapter if lane.adapter else has_base)]
-        return [*local, *self.company.lanes]
+        knows = any(prefix.id == KNOWLEDGE for prefix in self.session.prefixes)
+        other = KNOWLEDGE not in self.session.active
+        compared = [replace(lane, knowledge=other) for lane in local if lane.prefix and knows]
+        return [*local, *compared, *self.company.lanes]
 
     @property
     def lanes(self) -> list[Lane]:
@@ -91,7 +97,7 @@ class Talk:
         """Let these lanes answer, the first for the conversation. Raises UsageError."""
         known = {lane.name for lane in (*LANES.values(), *self.company.lanes)}
         for name in names:
-            if name not in known:
+            if name not in known and lane_named(name) is None:
                 raise UsageError(f"there is no lane '{name}'; {did_you_mean(name, known)}")
         self._set(lanes=tuple(dict.fromkeys(names)))
 
@@ -211,7 +217,7 @@ class Talk:
 
     def weighed(self, reply: Said) -> Weighed:
         """How likely each token of a reply was with the adapter, and without. Raises RoleplayError."""
-        lane = LANES.get(reply.lane or "", self.lanes[0])
+        lane = lane_named(reply.lane or "") or self.lanes[0]
         if reply.parent is None or not self.has_adapter:
             raise UsageError("only what an adapter could have answered can be weighed")
         session = self.session
@@ -262,7 +268,7 @@ class Talk:
 
     def _lane(self, name: str) -> Lane | None:
         """The lane called so; without an adapter the base takes the character's place."""
-        lane = LANES.get(name) or next((lane for lane in self.company.lanes if lane.name == name), None)
+        lane = lane_named(name) or next((lane for lane in self.company.lanes if lane.name == name), None)
         if lane is None or self.has_adapter or lane.model:
             return lane
         return replace(lane, adapter=False)

@@ -142,7 +142,7 @@ def _answer_lines(
     from roleplay.generation.lanes import parse_lanes
     from roleplay.paths import find_home
 
-    asked_lanes = parse_lanes(lanes) if lanes is not None else None
+    asked_lanes = parse_lanes(lanes, knowledge=True) if lanes is not None else None
     lobby = Lobby(find_home(), manner, save=save)
     card_file, chat_id = lobby.begin(name, resume=resume)
     store = lobby.store()
