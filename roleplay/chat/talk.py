@@ -70,7 +70,7 @@ class Talk:
     def lane_choices(self) -> list[Lane]:
         """Every lane there is: what the base can do, with the adapter or without, then other models.
 
-        Where the card names books, those with prefixes are there with passages or without: what the switch does not say.
+        Where the card names books, those with prefixes are there with passages or without: the switch's opposite.
         """
         has_base = self.answers.ready is None or self.answers.ready.has_base
         local = [lane for lane in LANES.values() if (self.has_adapter if lane.adapter else has_base)]
