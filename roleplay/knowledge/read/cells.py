@@ -18,5 +18,5 @@ def column_names(cells: Iterable[str]) -> list[str]:
 
 def row_text(names: Sequence[str], cells: Sequence[str]) -> str:
     """`column: value; column: value`, without empty cells; a cell that has no column stands alone."""
-    pairs = zip_longest(names[: len(cells)], (cell.strip() for cell in cells), fillvalue="")
+    pairs = zip_longest(names, (cell.strip() for cell in cells), fillvalue="")
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)

@@ -1,21 +1,25 @@
 """Plain text: paragraphs between empty lines, or a paragraph a line where lines are not wrapped to a width."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from roleplay.knowledge.passage import Block
 from roleplay.knowledge.read.decoded import Line, Paragraph, read_lines
 
-_SAMPLE = 200
-"""Lines by which a file is judged."""
+_SAMPLE = 2**17
+"""Characters by which a file is judged."""
 _SENTENCE_END = tuple("。！？…—”」』）.!?\"')*:：;；~～")
 
 
 def read_plain(path: Path) -> Iterator[Block]:
     """Paragraphs of a `.txt` file, exact slices of the document as read."""
     lines = read_lines(path)
-    sample = list(islice(lines, _SAMPLE))
+    sample: list[Line] = []
+    for line in lines:
+        sample.append(line)
+        if line.start > _SAMPLE:
+            break
     wrapped = _wrapped(sample)
     paragraph = Paragraph()
     for line in chain(sample, lines):

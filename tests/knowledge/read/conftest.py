@@ -70,6 +70,7 @@ def epub(path: Path, pages: Mapping[str, str | bytes], more: Mapping[str, str | 
             "OEBPS/book.opf": f'<package xmlns="http://www.idpf.org/2007/opf"><manifest>{items}'
             '<item id="c" href="style.css" media-type="text/css"/></manifest>'
             f'<spine>{order}<itemref idref="c"/><itemref idref="none"/></spine></package>',
+            "OEBPS/style.css": "p {}",
             **{f"OEBPS/{name.replace('%20', ' ')}": content for name, content in pages.items()},
             **(more or {}),
         },

@@ -1,6 +1,7 @@
 import io
 import struct
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,10 @@ from docx.shared import Inches
 from PIL import Image
 
 from roleplay.errors import FileFaults, UsageError
-from roleplay.knowledge.read.archive import Bounds
+from roleplay.knowledge.read.archive import Bounds, open_archive
 from roleplay.knowledge.read.document import read_document
 from roleplay.knowledge.read.epub import read_epub
+from roleplay.knowledge.read.part import read_part
 from roleplay.knowledge.read.word import read_docx
 from tests.knowledge.read.conftest import epub, read, zipped
 
@@ -146,6 +148,26 @@ def test_a_long_text_of_a_word_file_comes_in_pieces(tmp_path: Path, frame: str) 
     assert sum(block.count("word") for block in blocks) >= 40_000 - len(blocks)
 
 
+def test_a_paragraph_without_end_is_never_in_memory(tmp_path: Path) -> None:
+    path = word(tmp_path / "a.docx", "<p>" + ("<r><t>" + "word " * 2_000 + "</t></r>") * 200 + "</p>")
+    bounds = Bounds(squeezed=2_000)
+    list(read_docx(path, bounds))  # the library is there
+    tracemalloc.start()
+    count = sum(1 for _ in read_docx(path, bounds))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count > 20
+    assert peak < 1.5e6
+
+
+@pytest.mark.parametrize(("cell", "count"), [("x", 1_500), ("word " * 1_000, 20)])
+def test_a_row_of_more_than_a_block_holds_is_no_row(tmp_path: Path, cell: str, count: int) -> None:
+    row = f"<tc><p><r><t>{cell}</t></r></p></tc>" * count
+
+    assert read(word(tmp_path / "a.docx", f"<tbl><tr>{row}</tr></tbl>")) == [cell.strip()] * count
+
+
 BILLION = (
     "<!DOCTYPE d [<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{i} '{f'&a{i - 1};' * 10}'>" for i in range(1, 12)) + "]>"
 )
@@ -156,6 +178,30 @@ def test_entities_of_a_word_file_are_not_expanded(tmp_path: Path) -> None:
     assert read(word(tmp_path / "a.docx", "<p><r><t>x&a;</t></r></p>", FOREIGN)) == ["x"]
     with pytest.raises(FileFaults, match="which is no XML"):
         read(word(tmp_path / "b.docx", "<p><r><t>x&a11;</t></r></p>", BILLION))
+
+
+def test_a_file_that_an_entity_names_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("the secret")
+    content = f'<!DOCTYPE d [<!ENTITY a SYSTEM "{(tmp_path / "secret").as_uri()}">]><d>x&a;</d>'
+
+    with open_archive(zipped(tmp_path / "a.zip", {"d.xml": content}), Bounds()) as archive:
+        root = read_part(tmp_path / "a.zip", archive, "d.xml")
+    assert root.text == "x"
+    assert "the secret" not in "".join(child.text or "" for child in root)
+
+
+def test_what_is_unpacked_is_counted_while_it_is_read(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a": b"word" * 50_000})
+
+    with open_archive(path, Bounds(unpacked=300_000)) as archive:
+        assert len(archive.read("a", 200_000)) == 200_000
+        with pytest.raises(FileFaults, match="unpacks to more than it announced"):
+            archive.read("a", 200_000)
+    with (
+        open_archive(path, Bounds()) as archive,
+        pytest.raises(FileFaults, match="has more than 199,999 bytes in 'a'"),
+    ):
+        archive.read("a", 199_999)
 
 
 @pytest.mark.parametrize("head", [BILLION, FOREIGN])

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from roleplay.errors import FileFaults
@@ -27,8 +29,8 @@ from tests.knowledge.read.conftest import Write, check_laid, read
             ["a", "## Page", "text", "b", "- c"],
         ),
         (
-            "<table><tr><th>x<tr><td>a<table><tr><td>in</table>b<td>c<tr><td>d</table>",
-            ["a", "- in", "b", "c", "- d"],
+            "<table><tr><td>a<table><tr><th>k<tr><td>in</table>b<td>c<tr><td>d</table>",
+            ["a", "- k: in", "b", "c", "- d"],
         ),
         ("<h2>" + "long " * 60 + "</h2>", ["long " * 59 + "long"]),
         ("<h1>never closed", ["# never closed"]),
@@ -49,6 +51,10 @@ def test_the_declared_encoding_does_not_matter_nor_does_an_entity_of_its_own(wri
     assert read(write("b.htm", "<p>小声一点哦，学长。逗号刚睡着。".encode("gb18030"))) == [
         "小声一点哦，学长。逗号刚睡着。"
     ]
+
+
+def test_bytes_out_of_place_cost_no_more_than_themselves(write: Write) -> None:
+    assert read(write("a.html", "<p>雾很大。".encode() * 9 + b"\xff<b>bell</b>")) == ["雾很大。"] * 8 + ["雾很大。bell"]
 
 
 @pytest.mark.parametrize("where", ["<p>", "<pre>", "<h1>", "<table><tr><td>", "<table><tr><td>a<td>"])
@@ -89,6 +95,24 @@ def test_a_row_of_too_many_cells_is_no_row(write: Write) -> None:
     blocks = read(write("a.html", "<table><tr>" + "<td>x" * 1_500))
 
     assert blocks == ["x"] * 1_500
+
+
+def test_a_row_of_more_than_a_block_holds_is_no_row(write: Write) -> None:
+    blocks = read(write("a.html", "<table><tr>" + ("<td>" + "word " * 1_000) * 20))
+
+    assert blocks == [("word " * 1_000).strip()] * 20
+
+
+def test_a_paragraph_without_end_is_never_in_memory(write: Write) -> None:
+    path = write("a.html", "<p>" + "word " * 400_000)
+    list(read_document(path))  # the library is there
+    tracemalloc.start()
+    count = sum(1 for _ in read_document(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count > 30
+    assert peak < 3e6
 
 
 def test_a_page_that_is_too_large_is_not_opened(write: Write) -> None:

@@ -22,7 +22,7 @@ BOOK = {
     [
         ("a.csv", "name,place\nBell,Harbour\nFog,\n", ["- name: Bell; place: Harbour", "- name: Fog"]),
         ("a.csv", 'name,place\n"B, ""x""","a\nb"\n', ['- name: B, "x"; place: a\nb']),
-        ("a.csv", "\nname,place\n,\nBell,x,more\n", ["- name: Bell; place: x; more"]),
+        ("a.csv", "\n,\nname,place\n,\nBell,x,more\n", ["- name: Bell; place: x; more"]),
         ("a.tsv", "name\tplace\nBell, old\tHarbour", ["- name: Bell, old; place: Harbour"]),
         ("a.csv", f"{'n' * 90}\nx\n", [f"- {'n' * 59}…: x"]),
     ],
@@ -44,6 +44,7 @@ def test_a_row_tells_the_line_it_begins_on(write: Write) -> None:
         (["one", "two", 3, None], ["- one", "- two", "- 3"]),
         ([{"a": "x", "b": {"c": 1, "d": True}}], ["- a: x; b.c: 1; b.d: true"]),
         ([{"a": ["x", 2, None, {"y": 1}], "e": "", "n": None}], ["- a: x, 2; a.3.y: 1"]),
+        ([{"a\nb": 1}], ["- a b: 1"]),
         ([[["x"], [["y"]]]], ["- 0: x; 1.0: y"]),
     ],
 )
@@ -118,6 +119,7 @@ def test_a_long_entry_comes_in_pieces(write: Write) -> None:
 
     check_laid(blocks)
     assert len(blocks) == 3
+    assert all(block.text.startswith("key ") for block in blocks)
     assert sum(block.text.count("word") for block in blocks) == 30_000
 
 

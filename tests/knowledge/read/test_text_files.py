@@ -55,6 +55,8 @@ def test_text_is_read_in_the_encoding_it_is_in(write: Write, codec: str) -> None
         ("- one\n- two\n  more\n1. three", ["- one", "- two\n  more", "1. three"]),
         ("a\n```py\n# no\n\n- x\n```\nb", ["a", "# no\n\n- x", "b"]),
         ("~~~\n```\n# no\n~~~~\n# yes", ["```\n# no", "# yes"]),
+        ("```\n```x\n# no\n```\n# yes", ["```x\n# no", "# yes"]),
+        ("text\n\n--\nmore", ["text", "--\nmore"]),
         ("```\n# never closed", ["# never closed"]),
         ("`` `a` ``\n# yes", ["`` `a` ``", "# yes"]),
         ("---\ntitle: Fog\n---\n# Bell", ["# Bell"]),
@@ -112,22 +114,22 @@ def test_what_is_too_long_comes_in_pieces_that_miss_nothing(write: Write, name: 
 
 
 def test_pieces_end_with_words_and_sentences(write: Write) -> None:
-    text = "harbour 雾很大。" * 12_000
+    text = "harbours 雾很大。" * 12_000
 
-    assert {block.text[-1] for block in read_document(write("a.txt", text))} <= set("r。")
+    assert {block.text[-1] for block in read_document(write("a.txt", text))} <= set("s。")
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md"])
-@pytest.mark.parametrize("unit", [b"word ", b" ", b"The bell rings. " * 40 + b"\n# at nine\n\n"])
+@pytest.mark.parametrize("unit", [b"word ", b" ", b"The bell rings. " * 400 + b"\n# at nine\n\n"])
 def test_a_long_file_is_never_in_memory(write: Write, name: str, unit: bytes) -> None:
-    path = write(name, unit * (3_000_000 // len(unit)) + b"\nend")
+    path = write(name, unit * (4_000_000 // len(unit)) + b"\nend")
     tracemalloc.start()
     last = [block for block in read_document(path) if block.text.endswith("end")]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
     assert len(last) == 1
-    assert peak < 5e6
+    assert peak < 3e6
 
 
 def test_signs_that_steer_a_terminal_are_not_in_any_block(write: Write) -> None:
