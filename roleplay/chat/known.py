@@ -20,10 +20,15 @@ _MOST = 100
 
 
 def known_for(talk: "Talk", reply: "Said | None") -> list[Recalled]:
-    """The passages of `reply`, then those that are pinned or excluded besides. Raises StorageError."""
+    """The passages of `reply`, then those that are pinned or excluded besides. Raises StorageError.
+
+    Entries of the card's book that are there for a wish alone tell no tokens: nobody has counted them.
+    """
+    from roleplay.knowledge.memory import book_of
+
     recalled = list(reply.recalled) if reply is not None else []
     there = {one.passage.identity for one in recalled}
-    settings = talk.session.settings
+    settings, book = talk.session.settings, book_of(talk.session.pinned or talk.card)
     with _index(talk) as index:
         wishes: tuple[tuple[Wish, tuple[str, ...]], ...]
         wishes = (("pinned", settings.pinned), ("excluded", settings.excluded))
@@ -31,6 +36,8 @@ def known_for(talk: "Talk", reply: "Said | None") -> list[Recalled]:
             missing = [identity for identity in identities if identity not in there]
             if index is not None and missing:
                 recalled += [Recalled(passage, wish) for passage in index.by_identity(missing)]
+            if book is not None and missing:
+                recalled += [Recalled(entry.as_passage(lambda text: 0), wish) for entry in book.by_identity(missing)]
     return recalled
 
 

@@ -103,7 +103,7 @@ class Opened:
         if card is not None:
             voice = replace(voice, card=card, prefixes=card_prefixes(card, voice.renderer))
         if any(KNOWLEDGE in ask.prefixes for ask in question.asks):
-            voice = replace(voice, recall=self.memory.recall(question.pinned, question.excluded))
+            voice = replace(voice, recall=self.memory.recall(question.pinned, question.excluded, card))
         return voice
 
     def _attach(self, labels: Iterable[str]) -> None:

@@ -4,18 +4,25 @@
 character-card-spec-v3). Entries of strangers may be wrong in any way: what cannot be read is left out.
 """
 
+import math
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from roleplay.dialogue import Turn
-from roleplay.text import clean
+from roleplay.knowledge.passage import Passage, Place
+from roleplay.text import clean, one_line
 
 BOOK = "book"
 """What citations call it."""
-_ENTRIES, _KEYS, _KEY, _CONTENT = 2_000, 100, 500, 2**16
-"""Most entries, keys of one, and characters of a key and of what an entry says."""
+_ENTRIES, _KEYS, _KEY, _CONTENT = 2_000, 100, 500, 2**13
+"""Most entries, keys of one, and characters of a key and of what an entry says: more would not fit into a prompt."""
+_HEARD = 2**15
+"""Characters that are looked through, the last ones."""
+_UNROLLED = 10_000
+"""Most steps of a pattern once its repeats are written out, as `regex` does in memory."""
 _DEPTH = 4
 """Turns that are looked through where the book does not say."""
 _ROUNDS = 4
@@ -50,6 +57,11 @@ class Entry:
     priority: float
     """Lower ones are left out first where there is no room for all."""
 
+    def as_passage(self, count: Callable[[str], int]) -> Passage:
+        """The entry as prompts and citations have it; `count` tells the tokens of a text."""
+        headings = (self.name,) if self.name else ()
+        return Passage(self.text, count(self.text), Place(BOOK, headings, None, None, self.number, self.number))
+
 
 @dataclass(frozen=True)
 class Book:
@@ -82,6 +94,10 @@ class Book:
                 kept.append(entry)
                 room -= tokens
         return sorted(kept, key=lambda entry: (entry.order, entry.number))
+
+    def by_identity(self, identities: Collection[str]) -> list[Entry]:
+        """The entries whose passages are these, as far as they are still there."""
+        return [entry for entry in self.entries if entry.as_passage(len).identity in identities]
 
 
 def read_book(value: Mapping[str, Any] | None, fill: Callable[[str], str]) -> Book | None:
@@ -118,7 +134,7 @@ def _entry(number: int, value: Mapping[str, Any], fill: Callable[[str], str]) ->
     order, priority = _number(value.get("insertion_order")), _number(value.get("priority"))
     return Entry(
         number,
-        clean(name or (keys[0] if keys else str(number + 1))).strip(),
+        one_line(fill(name) if name else keys[0] if keys else str(number + 1), _KEY),
         text,
         keys,
         secondary if value.get("selective") is True else (),
@@ -144,7 +160,8 @@ class _Heard:
     """Text that is looked through."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.folded = text, text.casefold()
+        self.text = text[-_HEARD:]
+        self.folded = self.text.casefold()
 
 
 def _is_called(entry: Entry, heard: "_Heard", ends: float) -> bool:
@@ -162,11 +179,11 @@ def _is_spoken(key: str, entry: Entry, heard: "_Heard", ends: float) -> bool:
     pattern, flags = _pattern(key)
     exact = entry.exact and "i" not in flags
     left = ends - time.monotonic()
-    if left <= 0:
+    if left <= 0 or _steps(pattern) > _UNROLLED:
         return False
     try:
         found = regex.search(pattern, heard.text, 0 if exact else regex.IGNORECASE, timeout=left)
-    except (regex.error, TimeoutError, RecursionError, MemoryError):
+    except (regex.error, ValueError, TimeoutError, RecursionError, MemoryError):
         return False
     return found is not None
 
@@ -175,3 +192,8 @@ def _pattern(key: str) -> tuple[str, str]:
     """`/pattern/flags`, as scripts write it, or a bare pattern."""
     body, slash, flags = key[1:].rpartition("/")
     return (body, flags) if key.startswith("/") and slash and (not flags or flags.isalpha()) else (key, "")
+
+
+def _steps(pattern: str) -> int:
+    """At most how long a pattern is with its repeats written out: `(a{9}){9}` holds 81 times the same."""
+    return len(pattern) * math.prod(max(1, int(least)) for least in re.findall(r"\{\s*([0-9]+)", pattern))

@@ -7,7 +7,7 @@ from roleplay.cards.model import KNOWLEDGE, Card
 from roleplay.cards.prompt import fill
 from roleplay.dialogue import Dialogue
 from roleplay.errors import NotFound
-from roleplay.knowledge.book import read_book
+from roleplay.knowledge.book import Book, read_book
 from roleplay.knowledge.embed import Embedder, open_embedder
 from roleplay.knowledge.practice import Practice
 from roleplay.knowledge.recall import Recall, passage_budget
@@ -20,7 +20,7 @@ class Memory:
     def __init__(self, card: Card, path: Path, count: Callable[[str], int], context: int) -> None:
         """`path` is that of the index, there or not; `count` and `context` are the base's, in tokens."""
         self.card, self.path = card, path
-        self.book = read_book(card.book, lambda text: fill(text, card))
+        self.book = book_of(card)
         self._count, self._budget = count, passage_budget(context)
         self._index: Index | None = None
         self._embedder: Embedder | None = None
@@ -34,14 +34,16 @@ class Memory:
         name = self.card.name
         return f"the books of {name} were not read yet: 'roleplay knowledge build {name}' does that"
 
-    def recall(self, pinned: Sequence[str] = (), excluded: Sequence[str] = ()) -> Recall:
-        """As one chat wishes it.
+    def recall(
+        self, pinned: Sequence[str] = (), excluded: Sequence[str] = (), begun_with: Card | None = None
+    ) -> Recall:
+        """As one chat wishes it, with the book of the card it was `begun_with` where that is another.
 
         Raises StorageError for an index that cannot be read, UsageError where its embedder is missing.
         """
         return Recall(
             self._opened(),
-            self.book,
+            self.book if begun_with is None else book_of(begun_with),
             self._count,
             self._budget,
             embedder=self._embedder,
@@ -64,3 +66,8 @@ class Memory:
             index = Index(self.path)
             self._embedder, self._index = open_embedder(index.reference), index
         return self._index
+
+
+def book_of(card: Card) -> Book | None:
+    """The card's own book with its names filled in; `None` where no entry can come to mind."""
+    return read_book(card.book, lambda text: fill(text, card))

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from roleplay.dialogue import Turn
-from roleplay.knowledge.book import BOOK, Book
+from roleplay.knowledge.book import Book
 from roleplay.knowledge.embed import Embedder
-from roleplay.knowledge.passage import Found, Passage, Place, Recalled
+from roleplay.knowledge.passage import Found, Passage, Recalled
 from roleplay.text import fingerprint
 
 K = 5
@@ -88,18 +88,23 @@ class Recall:
         return self._known[last]
 
     def _found(self, turns: Sequence[Turn]) -> Iterator[Recalled]:
-        if self.index is not None and self.pinned:
-            there = {passage.identity: passage for passage in self.index.by_identity(self.pinned)}
+        if self.pinned:
+            there = {passage.identity: passage for passage in self._pinned()}
             yield from (Recalled(there[identity], "pinned") for identity in self.pinned if identity in there)
         if self.book is not None:
             for entry in self.book.recall(turns, self.count, self.budget):
-                place = Place(BOOK, (entry.name,), None, None, entry.number, entry.number)
-                yield Recalled(Passage(entry.text, self.count(entry.text), place), "book")
+                yield Recalled(entry.as_passage(self.count), "book")
         asked = [turn.text for turn in turns[-_TURNS:] if turn.role != "system"]
         if self.index is not None and asked:
             found = self.index.search(asked, K + len(self.excluded), embedder=self.embedder)
             wanted = [one for one in found if one.passage.identity not in self.excluded]
             yield from (Recalled(one.passage, "found", one.score) for one in wanted[:K])
+
+    def _pinned(self) -> Iterator[Passage]:
+        if self.book is not None:
+            yield from (entry.as_passage(self.count) for entry in self.book.by_identity(self.pinned))
+        if self.index is not None:
+            yield from self.index.by_identity(self.pinned)
 
     def _fitting(self, recalled: Iterable[Recalled]) -> Iterator[Recalled]:
         """Each passage once, as far as the budget goes; what is too long makes way for what comes after it."""
