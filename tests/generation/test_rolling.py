@@ -191,21 +191,26 @@ def test_a_reply_is_cancelled_while_it_is_computed_and_the_others_go_on(
     assert "".join(piece.text for piece in reader.pieces) == end.text
 
 
-def test_a_reply_is_cancelled_while_it_waits(endless: Engine) -> None:
-    wanted = alone(endless, ALL[2], GREEDY)
+def test_a_reply_that_waits_is_cancelled_at_once(endless: Engine) -> None:
+    wanted, go_on = alone(endless, ALL[2], GREEDY), threading.Event()
+    handle = endless.base.model.register_forward_pre_hook(lambda *_: go_on.wait(PATIENCE) and None)
     with rolled(endless, rows=1) as rolling:
         _, first = ask(rolling, ALL[0], LONG)
-        first.next()
+        while rolling.load != (1, 0):
+            time.sleep(0.001)
         waits, second = ask(rolling, ALL[1], LONG)
         _, third = ask(rolling, ALL[2])
 
         rolling.cancel(waits)
 
-        end = second.next()
+        end = second.heard.get_nowait()
         assert isinstance(end, Finished)
         assert (end.stopped, end.tokens, end.text) == ("cancelled", 0, "")
+        assert rolling.load == (1, 1)
+        go_on.set()
         assert first.end().tokens == 60
         assert same(third.end(), wanted)
+        handle.remove()
 
 
 def test_an_error_in_the_model_reaches_all_that_were_computed_and_the_next_is_answered(endless: Engine) -> None:
@@ -244,21 +249,27 @@ def test_stop_ends_what_is_computed_and_what_waits_and_takes_no_more(endless: En
         ask(rolling, ALL[0])
 
 
-def test_a_newcomer_is_heard_two_steps_after_it_came_where_a_place_is_free(
+def test_a_newcomer_is_computed_alone_for_one_token_and_then_with_the_others(
     endless: Engine, before_token: BeforeToken
 ) -> None:
+    batches: list[int] = []
     heard: list[int] = []
     with rolled(endless, rows=3) as rolling:
 
         def arrive() -> None:
-            rolling.ask(ALL[2], PROMPTS[2], [GREEDY], [lambda event: heard.append(len(computed))])
+            rolling.ask(ALL[2], PROMPTS[2], [LONG], [lambda event: heard.append(len(batches))])
 
-        computed = before_token(20, arrive)
+        before_token(20, arrive)
+        handle = endless.base.model.register_forward_pre_hook(
+            lambda _, __, given: batches.append(len(given["input_ids"])), with_kwargs=True
+        )
         readers = [ask(rolling, lane, LONG)[1] for lane in ALL[:2]]
         for reader in readers:
             reader.end()
+        handle.remove()
 
-    assert heard[0] in (21, 22, 23), "the burst under way ends with its token, then the newcomer's prompt is computed"
+    assert batches[18:25] == [2, 2, 2, 1, 3, 3, 3], "the token under way, the newcomer's first, then all"
+    assert heard[0] in (22, 23), "a piece may need a second token"
 
 
 def test_who_waits_gets_the_place_of_the_first_that_ends(endless: Engine) -> None:

@@ -21,23 +21,32 @@ def up_to(text: str, stops: list[str]) -> str:
     return text
 
 
+def told(text: str, stops: list[str], borders: list[int]) -> str:
+    """What is told of a text that comes in pieces between `borders`."""
+    reply = StopText(stops)
+    said = "".join(reply.push(text[a:b]) for a, b in itertools.pairwise([0, *borders, len(text)])) + reply.close()
+    assert reply.stopped == any(stop in text for stop in stops)
+    assert not reply.stopped or reply.push("more") == reply.close() == ""
+    return said
+
+
 @given(letters, stops, st.lists(st.integers(0, 12)))
 def test_any_pieces_of_a_text_tell_what_stands_before_the_first_stop(
     text: str, stops: list[str], cuts: list[int]
 ) -> None:
-    reply = StopText(stops)
-    borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    expected = up_to(text, stops)
+    assert told(text, stops, sorted(min(cut, len(text)) for cut in cuts)) == expected
+    assert told(text, stops, list(range(len(text)))) == expected
 
-    told = "".join(reply.push(text[a:b]) for a, b in itertools.pairwise(borders))
-    told += reply.close()
 
-    assert told == up_to(text, stops)
-    assert reply.stopped == any(stop in text for stop in stops)
-    assert reply.push("more") == reply.close() == "" or not reply.stopped
+@pytest.mark.parametrize(("text", "stop"), [("aab", "aab"), ("aaab", "aab"), ("abab猫", "ab猫"), ("aba", "ba")])
+def test_a_stop_that_begins_within_its_own_beginning_is_found(text: str, stop: str) -> None:
+    for cut in range(len(text) + 1):
+        assert told(text, [stop], [cut]) == text.removesuffix(stop)
 
 
 @pytest.mark.parametrize(
-    ("pieces", "told"),
+    ("pieces", "pushed"),
     [
         (["Hel", "lo.\nYou", ": hi"], ["Hel", "lo."]),
         (["Hello.", "\n", "You", ":"], ["Hello."]),
@@ -46,9 +55,9 @@ def test_any_pieces_of_a_text_tell_what_stands_before_the_first_stop(
         (["\nYou:"], []),
     ],
 )
-def test_what_could_begin_a_stop_is_held_back_and_no_more(pieces: list[str], told: list[str]) -> None:
+def test_what_could_begin_a_stop_is_held_back_and_no_more(pieces: list[str], pushed: list[str]) -> None:
     reply = StopText(["\nYou:"])
-    assert [piece for piece in [*map(reply.push, pieces), reply.close()] if piece] == told
+    assert [piece for piece in [*map(reply.push, pieces), reply.close()] if piece] == pushed
 
 
 def test_without_stops_nothing_is_held_back() -> None:
