@@ -5,9 +5,6 @@ from itertools import pairwise
 from roleplay.findable import spaced
 from roleplay.knowledge.asking import EMPTY
 
-LONGEST_QUESTION = 2_000
-"""Characters of a question, its last ones, that are searched for."""
-
 
 def indexed(text: str) -> str:
     """`text` as the index keeps it: its words, and every two neighbouring signs of Han, kana and Hangul as one more.
@@ -25,7 +22,7 @@ def asked(question: str) -> list[str]:
 
     Those that every question is made of are left out, unless it has no others.
     """
-    words = dict.fromkeys(indexed(question[-LONGEST_QUESTION:]).split())
+    words = dict.fromkeys(indexed(question).split())
     return [word for word in words if word not in EMPTY] or list(words)
 
 

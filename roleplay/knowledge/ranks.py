@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _COMMON = 0.1
 """Share of the passages: a word that more of them hold is not searched for, unless the question has no other."""
-_FEW = 3_000
+_FEW = 2_000
 """So few passages may always hold a word: ranking them takes no time, and in a small index common words help too."""
 _WORDS = 48
 """Words of a question that are searched for, the rarest."""

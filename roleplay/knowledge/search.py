@@ -11,7 +11,6 @@ from roleplay.errors import NotFound, UsageError
 from roleplay.knowledge.database import Database, building
 from roleplay.knowledge.embed import Embedder
 from roleplay.knowledge.fuse import fuse
-from roleplay.knowledge.index import LONGEST_QUESTION
 from roleplay.knowledge.passage import Found, Passage
 from roleplay.knowledge.ranks import Ranks, StoredRanks
 from roleplay.knowledge.store import Store
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_LONGEST_QUESTION = 2_000
+"""Characters of a question, its last ones, that are searched for."""
 _DEPTH = 50
 """Places of each way of search that are fused, at least; four times what is wanted if that is more."""
 _FADING = 0.25
@@ -196,5 +197,5 @@ class Index:
 
 def _weighted(questions: Sequence[str]) -> list[tuple[str, float]]:
     """The last questions that say something, the newest first, each with its weight."""
-    told = [cleaned for question in questions if (cleaned := clean(question[-LONGEST_QUESTION:]).strip())]
+    told = [cleaned for question in questions if (cleaned := clean(question[-_LONGEST_QUESTION:]).strip())]
     return [(question, _FADING**age) for age, question in enumerate(reversed(told[-_QUESTIONS:]))]

@@ -64,6 +64,19 @@ def test_words_of_a_replaced_file_are_gone_from_the_index(world: World) -> None:
         file.execute("INSERT INTO words (words) VALUES ('integrity-check')")
 
 
+def test_a_file_is_hashed_only_where_its_size_or_time_is_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write(one="A bell rings.")
+    world.build()
+    hashed, digest = [], building.hashlib.file_digest
+    monkeypatch.setattr(building.hashlib, "file_digest", lambda *given: hashed.append(1) or digest(*given))
+    world.build()
+    assert hashed == []
+    os.utime(world.folder / "one.md", ns=(1, 1))
+    world.build()
+    world.build()
+    assert hashed == [1]
+
+
 @pytest.mark.parametrize("option", [{"budget": 16}, {"overlap": 5}, {"tokenizer": "others"}])
 def test_what_passages_depend_on_makes_all_be_read_again(world: World, option: dict[str, object]) -> None:
     world.write(one="A bell rings.", two="A gull cries.")
@@ -177,6 +190,8 @@ def test_another_embedder_makes_all_vectors_anew_and_none_is_mixed(world: World)
         assert index.search("bell", embedder=second)[0].vector_rank is not None
         with pytest.raises(UsageError, match="vectors of second, none of first"):
             index.search("bell", embedder=Bag("first"))
+    with sqlite3.connect(world.index) as file:
+        assert file.execute("SELECT DISTINCT embedder FROM vectors").fetchall() == [("second",)]
     assert world.build(None).embedded == 0
     with Index(world.index) as index:
         assert (index.stats().embedder, index.stats().vectors, index.reference) == (None, 0, None)

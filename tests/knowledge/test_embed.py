@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from roleplay.errors import BaseModelError, UsageError
@@ -111,7 +113,8 @@ def test_a_folder_that_is_no_model_is_one_error(tmp_path: Path) -> None:
 
 def test_weights_that_are_pickled_are_not_read(saved: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(saved, tmp_path / "pickled")
-    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
+    (copy / "model.safetensors").unlink()
     with pytest.raises(BaseModelError, match="safetensors"):
         open_embedder(str(copy), "cpu")
 

@@ -104,9 +104,9 @@ def test_a_row_that_is_too_long_stands_alone() -> None:
 
 
 def test_a_sentence_that_is_too_long_is_cut_behind_a_comma() -> None:
-    found = passages(laid("这是一个很长的句子，没有句号，只有逗号，一直说下去，说个没完，还要再说，再说一点"))
+    found = passages(laid("这是一个很长很长的句子，没有句号，只有逗号，一直说下去，说个没完，还要再说，再说一点"))
     assert [p.text[-1] for p in found[:-1]] == ["，"] * (len(found) - 1)
-    assert "".join(p.text for p in found).startswith("这是一个很长的句子，没有句号，")
+    assert "".join(p.text for p in found).startswith("这是一个很长很长的句子，没有句号，")
 
 
 def test_what_has_no_comma_is_cut_at_a_blank_and_else_between_whole_signs() -> None:
