@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from roleplay.cards.load import CardFile
-from roleplay.cards.model import Card
+from roleplay.cards.model import KNOWLEDGE, Card
 from roleplay.cards.prompt import default_prefixes
 from roleplay.chat.choice import Choice, choose
 from roleplay.dataset.build import card_prefixes
@@ -17,6 +17,7 @@ from roleplay.errors import UsageError
 from roleplay.generation.engine import Engine
 from roleplay.generation.lanes import Lane
 from roleplay.generation.rolling import ROWS, WAITING, Rolling
+from roleplay.knowledge.memory import Memory
 from roleplay.models.base import Base, choose_device, load_base
 from roleplay.models.passport import read_passport
 from roleplay.paths import Home
@@ -75,7 +76,7 @@ def open_models(
         if key not in loaded:
             tell(f"loading the base {choice.spec.name}")
             loaded[key] = _load(choice, wanted)
-        for model in _character(card, choice, loaded[key], tell):
+        for model in _character(card, home, choice, loaded[key], tell):
             _add(models, model)
     for one in loaded.values():
         _add(models, _base(one))
@@ -101,7 +102,9 @@ def _load(choice: Choice, wanted: Wanted) -> _Loaded:
     return _Loaded(base, renderer, Rolling(engine, rows=wanted.rows, waiting=wanted.waiting), threading.Lock())
 
 
-def _character(card: CardFile, choice: Choice, loaded: _Loaded, tell: Callable[[str], object]) -> list[Model]:
+def _character(
+    card: CardFile, home: Home, choice: Choice, loaded: _Loaded, tell: Callable[[str], object]
+) -> list[Model]:
     name = card.card.name
     folder, notice = choice.fitting(loaded.base.identity)
     if notice:
@@ -110,22 +113,27 @@ def _character(card: CardFile, choice: Choice, loaded: _Loaded, tell: Callable[[
     if folder is not None:
         loaded.rolling.engine.attach(name, folder)
         about = f"{read_passport(folder).label} on {about}"
-    voice = Voice(card.card, card_prefixes(card.card, loaded.renderer), loaded.renderer)
-    active = tuple(default_prefixes(voice.prefixes))
+    prefixes = card_prefixes(card.card, loaded.renderer)
+    active = tuple(default_prefixes(prefixes))
+    memory = Memory(card.card, home.knowledge_of(name), loaded.renderer.count, loaded.base.context)
+    if memory.unread:
+        tell(memory.unread)
+    recall = memory.recall() if KNOWLEDGE in active else None
+    voice = Voice(card.card, prefixes, loaded.renderer, recall)
     lanes = [(name, active)] + ([(name + BARE, ())] if folder is not None else [])
     return [
         Model(
             id=served,
-            lane=Lane(adapter=folder is not None, prefix=bool(prefixes), which=name if folder is not None else ""),
+            lane=Lane(adapter=folder is not None, prefix=bool(sent), which=name if folder is not None else ""),
             voice=voice,
-            prefixes=prefixes,
+            prefixes=sent,
             rolling=loaded.rolling,
             about=about,
             parent=parent,
             lock=loaded.lock,
             starts=Starts(),
         )
-        for served, prefixes in lanes
+        for served, sent in lanes
     ]
 
 
