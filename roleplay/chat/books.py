@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from roleplay.cards.load import CardFile, knowledge_folders
 from roleplay.dataset.render import make_renderer
-from roleplay.errors import NotFound
+from roleplay.errors import NotFound, StorageError
 from roleplay.knowledge.build import Built, Report, build
 from roleplay.knowledge.embed import open_embedder
 from roleplay.knowledge.read.document import read_document
@@ -62,10 +63,7 @@ def read_books(card_file: CardFile, home: Home, sources: Sequence[Source], wish:
     base = wish.base or (base_of_adapter(adapters[0]) if adapters else None) or card_file.card.base
     spec = parse_spec(base, trust_remote_code=wish.trust_remote_code)
     renderer = make_renderer(load_tokenizer(spec))
-    wanted = wish.embedder
-    if wanted is None and path.is_file():
-        with Index(path) as index:
-            wanted = index.reference
+    wanted = _kept_embedder(path) if wish.embedder is None else wish.embedder
     embedder = open_embedder(None if wanted in (None, NONE) else wanted, wish.device)
     return build(
         path,
@@ -78,3 +76,12 @@ def read_books(card_file: CardFile, home: Home, sources: Sequence[Source], wish:
         overlap=wish.overlap,
         report=report,
     )
+
+
+def _kept_embedder(path: Path) -> str | None:
+    """What the index was built with last time; `None` where there is none, or one that is built anew."""
+    try:
+        with Index(path) as index:
+            return index.reference
+    except (NotFound, StorageError):  # building makes it anew, or tells what is wrong with it
+        return None

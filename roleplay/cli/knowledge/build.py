@@ -25,6 +25,7 @@ def build(
     from roleplay.chat.books import Wish, find_books, read_books
     from roleplay.cli.terminal_bar import begin_bar
     from roleplay.paths import find_home
+    from roleplay.text import one_line
 
     home = find_home()
     card_file = open_card(name, home)
@@ -37,7 +38,7 @@ def build(
         if bar is None:
             say(f"{done + 1}/{total} {text}")
         else:
-            bar[0].update(bar[1], completed=done, total=total, description=text)
+            bar[0].update(bar[1], completed=done, total=total, description=one_line(text))
 
     try:
         wish = Wish(base, embedder, device, budget, overlap, trust_remote_code)

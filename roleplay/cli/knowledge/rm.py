@@ -16,15 +16,15 @@ def rm(
     from roleplay.knowledge.database import remove_index
     from roleplay.paths import find_home
 
-    with open_index(name) as index:
-        if file is not None:
+    if file is not None:
+        with open_index(name) as index:
             index.remove(file)
-            say(f"{file} is out of the index; a build puts it back while the card names it")
-            return
-        passages = index.stats().passages
+        say(f"{file} is out of the index; a build puts it back while the card names it")
+        return
     home = find_home()
     card = open_card(name, home).card
-    if not yes:
-        typer.confirm(f"Remove all {passages} passages of {card.name}?", abort=True, err=True)
-    remove_index(home.knowledge_of(card.name))
+    path = home.knowledge_of(card.name)
+    if path.is_file() and not yes:
+        typer.confirm(f"Remove all that was read of the books of {card.name}?", abort=True, err=True)
+    remove_index(path)
     say(f"the index of {card.name} is gone; 'roleplay knowledge build {card.name}' makes it again")
