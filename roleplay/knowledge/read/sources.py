@@ -54,8 +54,8 @@ def _place(name: str, folders: Sequence[Path], anywhere: bool) -> Path | str:
     """Where a file or folder lies, or why it is not to be had."""
     said = f"the card's knowledge '{one_line(name)}'"
     if not anywhere:
-        windows, posix = PureWindowsPath(name), PurePosixPath(name)
-        if windows.anchor or posix.is_absolute() or ".." in windows.parts:
+        strict = PureWindowsPath(name)  # knows `/` too
+        if strict.anchor or ".." in strict.parts:
             return f"{said} leads out of the card's folders; name a file or folder inside them"
     for folder in folders:
         path = folder / name
