@@ -173,6 +173,8 @@ class Probes(CardPart):
     """About things the character cannot know."""
     identity: list[Probe] = []
     """About the character itself."""
+    known: Filled | None = None
+    """JSON Lines of labelled questions about its books; a file beside the card or in `data/questions/`."""
 
 
 class Card(CardPart):

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from roleplay.cards.prompt import default_prefixes
+from roleplay.cards.model import KNOWLEDGE
+from roleplay.cards.prompt import default_prefixes, switch
 from roleplay.dataset.unit import Voice, fit_start
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.prompts import Prompt
@@ -68,8 +69,13 @@ def _batches(
 
 
 def prompt_ids(engine: Engine, voice: Voice, prompt: Prompt, lane: Lane, sampling: Sampling) -> list[int]:
-    """What chat would send for it: the oldest turns leave where all of them leave no room for the reply."""
+    """What chat would send for it: the oldest turns leave where all of them leave no room for the reply.
+
+    What comes to mind is sent where the part of the prompt says so, in every lane.
+    """
     active = default_prefixes(voice.prefixes) if lane.prefix else []
+    if any(prefix.id == KNOWLEDGE for prefix in voice.prefixes):
+        active = switch(voice.prefixes, active, {KNOWLEDGE: prompt.part == "with_knowledge"})
     context = engine.base.context
     reserve = min(sampling.max_new_tokens, context // 2)
     start = fit_start(voice, prompt.turns, 0, reserve, active, context)

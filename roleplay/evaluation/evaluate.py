@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
@@ -11,6 +12,7 @@ from roleplay.dataset.build import build_corpus
 from roleplay.dataset.corpus import Corpus
 from roleplay.errors import EvaluationError, RunError
 from roleplay.evaluation.asking import Tell, ask
+from roleplay.evaluation.figures.knowledge import knowledge_measures
 from roleplay.evaluation.figures.likelihood import likelihood_measures
 from roleplay.evaluation.figures.manner import manner_measures
 from roleplay.evaluation.figures.overlap import overlap_measures
@@ -19,6 +21,7 @@ from roleplay.evaluation.figures.retention import retention_measures
 from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.findings import findings_of
 from roleplay.evaluation.heard import Heard
+from roleplay.evaluation.known_prompts import known_prompts, unread
 from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.page import write_page
@@ -33,7 +36,15 @@ from roleplay.generation.lanes import LANES, Lane
 from roleplay.paths import Home, shown, write_file
 from roleplay.training.run import Run
 
-_SHOWN: dict[Part, int] = {"heldout": 5, "trained": 2, "identity": 4, "out_of_world": 4, "general": 5}
+_SHOWN: dict[Part, int] = {
+    "heldout": 5,
+    "trained": 2,
+    "identity": 4,
+    "out_of_world": 4,
+    "with_knowledge": 4,
+    "without_knowledge": 4,
+    "general": 5,
+}
 """Prompts of each part whose replies are shown."""
 _LIBRARIES = ("roleplay", "torch", "transformers", "peft", "rouge-chinese", "jieba", "nltk", "scikit-learn")
 
@@ -46,12 +57,13 @@ def evaluate(card_file: CardFile, home: Home, opened: Opened, scope: Scope, tell
     """
     corpus = evaluated_corpus(card_file, opened)
     lines = real_lines(card_file, corpus, home)
-    place = place_of(home, opened, corpus, lines, scope)
+    known = known_prompts(card_file, opened, scope)
+    place = place_of(home, opened, corpus, lines, scope, known)
     with Notebook(place.notebook) as notebook:
         if place.report.is_file():
             return read_report(place.report), place
         began = time.monotonic()
-        heard = listen(card_file, opened, corpus, lines, scope, notebook, tell)
+        heard = listen(card_file, opened, corpus, lines, scope, notebook, tell, known)
         tell("figures", 0, 1)
         measures, notes = measures_of(heard)
         report = Report(
@@ -70,7 +82,12 @@ def evaluate(card_file: CardFile, home: Home, opened: Opened, scope: Scope, tell
             },
             measures=tuple(measures),
             samples=tuple(_samples(heard)),
-            findings=(*_doubts(opened, corpus), *findings_of(measures, heard.card.display_name), *notes),
+            findings=(
+                *_doubts(opened, corpus),
+                *findings_of(measures, heard.card.display_name),
+                *notes,
+                *unread(opened),
+            ),
             seconds=round(time.monotonic() - began, 1),
             versions=_versions(),
         )
@@ -96,17 +113,19 @@ def listen(
     scope: Scope,
     notebook: Notebook,
     tell: Tell,
+    known: Sequence[Prompt] = (),
 ) -> Heard:
-    """Everything that is to be heard of the opened adapter, or of the base alone."""
+    """Everything that is to be heard of the opened adapter, or of the base alone; `known` is asked besides."""
     engine, voice = opened.engine, opened.voice
     lanes = [lane for lane in LANES.values() if engine.tuned is not None or not lane.adapter]
-    prompts = _for(prompts_of(corpus, scope), lanes)
+    prompts = _for([*prompts_of(corpus, scope), *known], lanes)
     if not prompts:
         raise EvaluationError(
             f"{shown(card_file.path)} gives nothing to ask; add dialogues in which the person speaks, or probes"
         )
     scores = score(engine, corpus, lanes, scope, notebook, tell)
-    replies = ask(engine, voice, prompts, scope, notebook, tell)
+    remembering = replace(voice, recall=opened.memory.recall()) if known else voice
+    replies = ask(engine, remembering, prompts, scope, notebook, tell)
     moved = forgetting(engine, voice, prompts, replies, notebook, tell) if engine.tuned is not None else []
     return Heard(voice.card, lanes, prompts, replies, scores, moved, lines)
 
@@ -120,6 +139,7 @@ def measures_of(heard: Heard) -> tuple[list[Measure], list[Finding]]:
         *style,
         *manner_measures(heard),
         *probe_measures(heard),
+        *knowledge_measures(heard),
         *retention_measures(heard),
     ]
     return measures, notes
@@ -128,9 +148,7 @@ def measures_of(heard: Heard) -> tuple[list[Measure], list[Finding]]:
 def _for(prompts: Sequence[Prompt], lanes: Sequence[Lane]) -> list[Prompt]:
     """The prompts, asked of those lanes alone."""
     kept = [(prompt, tuple(lane for lane in prompt.lanes if lane in lanes)) for prompt in prompts]
-    return [
-        Prompt(one.part, one.turns, one.reference, one.group, who, one.accept, one.forbid) for one, who in kept if who
-    ]
+    return [replace(one, lanes=who) for one, who in kept if who]
 
 
 def _counts(heard: Heard, corpus: Corpus) -> dict[str, int]:

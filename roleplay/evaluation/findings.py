@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from roleplay.cards.model import KNOWLEDGE
 from roleplay.evaluation.figures.style import placed
 from roleplay.evaluation.report import Finding, Measure
 from roleplay.measures.interval import Interval
@@ -24,6 +25,7 @@ def findings_of(measures: Sequence[Measure], name: str) -> list[Finding]:
         *_learned(by_name),
         *_voice(by_name, name),
         *_prefix(by_name),
+        *_books(by_name),
         *_kept(by_name),
         *_replies(by_name),
     ]
@@ -83,6 +85,24 @@ def _prefix(measures: Mapping[str, Measure]) -> Iterator[Finding]:
         yield Finding("note", f"The prefix still matters beside the adapter: {told}.")
     else:
         yield Finding("note", f"The adapter hardly needs the prefix: {told}, intervals overlap.")
+
+
+def _books(measures: Mapping[str, Measure]) -> Iterator[Finding]:
+    """What passages in the prompt do for the questions that they answer."""
+    told, alone = (_lane(measures, f"found_{way}_knowledge", "persona+prefix") for way in ("with", "without"))
+    told = told or _lane(measures, "found_with_knowledge", "base+prefix")
+    alone = alone or _lane(measures, "found_without_knowledge", "base+prefix")
+    if told is None or alone is None:
+        return
+    shares = f"{told.value:.0%} right with passages in the prompt, {alone.value:.0%} without"
+    if told.apart_from(alone) and told.value > alone.value:
+        yield Finding("good", f"Its books help: of the questions that they answer {shares}.")
+    else:
+        yield Finding(
+            "note",
+            f"Its books hardly help: of the questions that they answer {shares}. A larger base reads better, as may "
+            f"one that is trained with passages ('train' at the prefix '{KNOWLEDGE}').",
+        )
 
 
 def _kept(measures: Mapping[str, Measure]) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ _PARTS = {
     "trained": "Trained turn",
     "identity": "About itself",
     "out_of_world": "Out of its world",
+    "with_knowledge": "About its books, with passages",
+    "without_knowledge": "About its books, without",
     "general": "General knowledge",
 }
 
@@ -121,8 +123,9 @@ def _sample(report: Report, sample: Sample) -> str:
         for lane in lanes
         if lane in sample.replies
     )
+    source = "A book says" if sample.part in ("with_knowledge", "without_knowledge") else "The corpus says"
     reference = (
-        f'<small>The corpus says</small><p class="said" lang="{language}">{_safe(sample.reference)}</p>'
+        f'<small>{source}</small><p class="said" lang="{language}">{_safe(sample.reference)}</p>'
         if sample.reference
         else ""
     )

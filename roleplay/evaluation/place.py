@@ -10,6 +10,7 @@ evaluations/yui/2026-05-01-quick@best-full-1f0c33ab/
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from roleplay.chat.open import Opened
 from roleplay.dataset.corpus import Corpus
 from roleplay.evaluation.general import general_questions, languages
 from roleplay.evaluation.lines import RealLines
+from roleplay.evaluation.prompts import Prompt
 from roleplay.evaluation.scope import FULL, QUICK, Scope
 from roleplay.models.find import adapter_choices
 from roleplay.paths import Home
@@ -55,8 +57,13 @@ class Place:
         return self.folder / "predictions" / f"{lane}.jsonl"
 
 
-def place_of(home: Home, opened: Opened, corpus: Corpus, lines: RealLines, scope: Scope) -> Place:
-    """The place of an evaluation; the same for the same weights, base, card, corpora, voices of others and scope."""
+def place_of(
+    home: Home, opened: Opened, corpus: Corpus, lines: RealLines, scope: Scope, known: Sequence[Prompt] = ()
+) -> Place:
+    """The place of an evaluation; the same for the same weights, base, card, corpora, voices of others and scope.
+
+    `known` are the questions about its books, with what these say.
+    """
     card = opened.voice.card
     decided: dict[str, Any] = {
         "card": card.model_dump_json(),
@@ -68,6 +75,8 @@ def place_of(home: Home, opened: Opened, corpus: Corpus, lines: RealLines, scope
         "lines": {language: asdict(found) for language, found in lines.languages.items()},
         "scope": asdict(scope) | {"batch": None},
     }
+    if known:
+        decided["known"] = [[one.part, one.asked, one.reference, one.accept, one.passages] for one in known]
     print_ = fingerprint(json.dumps(decided, sort_keys=True))[:8]
     size = {QUICK: "quick", FULL: "full"}.get(scope, "own")
     return Place(home.evaluations / card.name / f"{adapter_label(opened)}-{size}-{print_}")

@@ -14,7 +14,7 @@ from roleplay.evaluation.scope import Scope
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.text import draw, fingerprint
 
-Part = Literal["heldout", "trained", "identity", "out_of_world", "general"]
+Part = Literal["heldout", "trained", "identity", "out_of_world", "general", "with_knowledge", "without_knowledge"]
 """Where a prompt comes from."""
 _ALL = tuple(LANES.values())
 _BARE = (LANES["persona"], LANES["base"])
@@ -29,7 +29,7 @@ class Prompt:
     turns: tuple[Turn, ...]
     """The history."""
     reference: str
-    """What the corpus answers, names filled in; empty where nothing does."""
+    """What the corpus answers, names filled in, or what a book says; empty where nothing does."""
     group: str
     """Its dialogue: what it is resampled with."""
     lanes: tuple[Lane, ...]
@@ -38,6 +38,8 @@ class Prompt:
     """A right reply holds one of these."""
     forbid: tuple[str, ...] = ()
     """A wrong reply holds one of these."""
+    passages: tuple[str, ...] = ()
+    """What the character's books say to it; sent in the part `with_knowledge` alone."""
 
     @property
     def key(self) -> str:
@@ -49,6 +51,12 @@ class Prompt:
         """The person's last turn."""
         return self.turns[-1].text
 
+    @property
+    def is_told(self) -> bool:
+        """Whether one of the passages says what `reference` says, white space apart."""
+        said = "".join(self.reference.split())
+        return any(said in "".join(passage.split()) for passage in self.passages)
+
 
 def prompts_of(corpus: Corpus, scope: Scope) -> list[Prompt]:
     """Everything that is asked, in the order of the parts; of too many a hash takes some, always the same."""
@@ -56,10 +64,10 @@ def prompts_of(corpus: Corpus, scope: Scope) -> list[Prompt]:
     heldout = [prompt for row in corpus.heldout() for prompt in _turns(row.unit, "heldout", card)]
     trained = [prompt for part in corpus.corpora for unit in part.train for prompt in _turns(unit, "trained", card)]
     return [
-        *_some(heldout, scope.heldout),
-        *_some(trained, scope.trained),
-        *_some([_probe(probe, "identity", card) for probe in card.probes.identity], scope.probes),
-        *_some([_probe(probe, "out_of_world", card) for probe in card.probes.out_of_world], scope.probes),
+        *some_of(heldout, scope.heldout),
+        *some_of(trained, scope.trained),
+        *some_of([_probe(probe, "identity", card) for probe in card.probes.identity], scope.probes),
+        *some_of([_probe(probe, "out_of_world", card) for probe in card.probes.out_of_world], scope.probes),
         *general_prompts(scope.general),
     ]
 
@@ -69,7 +77,7 @@ def general_prompts(count: int | None) -> list[Prompt]:
     return [
         prompt
         for language in languages()
-        for prompt in _some(
+        for prompt in some_of(
             [
                 Prompt("general", (Turn("user", one.question),), "", one.question, _BARE, accept=tuple(one.accept))
                 for one in general_questions(language)
@@ -92,7 +100,7 @@ def _probe(probe: Probe, part: Part, card: Card) -> Prompt:
     return Prompt(part, (Turn("user", fill(probe.question, card)),), "", probe.question, _ALL, accept, forbid)
 
 
-def _some(prompts: Sequence[Prompt], count: int | None) -> list[Prompt]:
+def some_of(prompts: Sequence[Prompt], count: int | None) -> list[Prompt]:
     """`count` of them by a hash, in their own order."""
     if count is None or len(prompts) <= count:
         return list(prompts)

@@ -13,7 +13,7 @@ from roleplay.measures.interval import Interval
 from roleplay.paths import shown, write_file
 from roleplay.text import one_line
 
-Section = Literal["likelihood", "overlap", "style", "manner", "probes", "retention"]
+Section = Literal["likelihood", "overlap", "style", "manner", "probes", "knowledge", "retention"]
 """Under which heading a measure stands."""
 SECTIONS: Mapping[Section, str] = {
     "likelihood": "How likely the character's own lines are",
@@ -21,6 +21,7 @@ SECTIONS: Mapping[Section, str] = {
     "style": "Does it sound like the character?",
     "manner": "Manner of the replies",
     "probes": "Questions about the character and its world",
+    "knowledge": "What its books in the prompt are worth",
     "retention": "What the base still knows without the prefix",
 }
 """Headings, in the order in which they are shown."""
@@ -53,11 +54,11 @@ class Sample:
     """A prompt with what each lane said."""
 
     part: str
-    """`heldout`, `trained`, `identity`, `out_of_world` or `general`."""
+    """`heldout`, `trained`, `identity`, `out_of_world`, `with_knowledge`, `without_knowledge` or `general`."""
     prompt: str
     """The person's last turn."""
     reference: str
-    """What the corpus says; empty where it says nothing."""
+    """What the corpus or a book says; empty where none says anything."""
     replies: dict[str, str]
     """By lane name."""
 

@@ -17,6 +17,8 @@ class Scope:
     """Trained sequences whose likelihood is measured."""
     probes: int | None = None
     """Questions of the card of each kind; `None` asks all."""
+    known: int | None = None
+    """Labelled questions about its books that have an answer, and as many that have none; `None` asks all."""
     general: int | None = None
     """General questions of each language; `None` asks all."""
     max_new_tokens: int = 128
@@ -29,7 +31,9 @@ class Scope:
     """Replies drawn at once."""
 
 
-QUICK = Scope(heldout=32, heldout_dialogues=120, trained=24, trained_dialogues=60, general=40, max_new_tokens=96)
+QUICK = Scope(
+    heldout=32, heldout_dialogues=120, trained=24, trained_dialogues=60, known=16, general=40, max_new_tokens=96
+)
 """For a look between trainings."""
 FULL = Scope()
 """For a figure that one tells others."""
