@@ -73,6 +73,9 @@ def open_embedder(name: str | None, device: str = "auto") -> SentenceEmbedder | 
     """
     if name is None:
         return None
+    from roleplay.models.base import choose_device, quieten
+
+    quieten()  # before the library brings others along that talk
     try:
         import sentence_transformers
     except ImportError as error:
@@ -80,9 +83,6 @@ def open_embedder(name: str | None, device: str = "auto") -> SentenceEmbedder | 
             f"vectors of '{one_line(name)}' need sentence-transformers; install it with: pip install "
             "'roleplay[embeddings]'"
         ) from error
-    from roleplay.models.base import choose_device, quieten
-
-    quieten()
     device = choose_device(device)
     folder = Path(os.path.expanduser(name)).absolute()
     if os.path.isdir(folder):
@@ -115,7 +115,8 @@ def _load(model: Any, source: str, revision: str | None, device: str, *, local: 
             device=device,
             local_files_only=local,
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
+            # Halves are slower on a CPU, and vectors take no memory to speak of.
+            model_kwargs={"use_safetensors": True} | ({"dtype": "float32"} if device == "cpu" else {}),
         )
     except Exception as error:  # files of strangers, read by several libraries, may raise anything
         named = one_line(source if revision is None else f"{source}@{revision}", 120)
