@@ -1,88 +1,32 @@
 """Replies that begin and end at any time, computed together, are those that each would be alone."""
 
-import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from roleplay.errors import Busy, ContextFull
 from roleplay.generation.engine import Engine
-from roleplay.generation.events import Event, Finished, Piece
+from roleplay.generation.events import Finished, Piece
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.reply import Reply
 from roleplay.generation.rolling import Rolling
 from roleplay.generation.settings import Sampling
+from tests.generation.rolled import ALL, GREEDY, PATIENCE, PROMPTS, Reader, alone, ask, rolled, same
 
 BeforeToken = Callable[[int, Callable[[], object]], list[int]]
-ALL = list(LANES.values())
-PROMPTS = [[1, 40, 41, 45], [1, 40, 41, 42, 43, 44, 45], [1, 50, 45], [1, 60, 61, 62, 45]]
-GREEDY = Sampling(temperature=0, max_new_tokens=24)
 SAMPLED = Sampling(temperature=1.2, top_p=0.95, repetition_penalty=1.2, max_new_tokens=24, seed=8)
 LONG = Sampling(temperature=0, max_new_tokens=60)
 NEVER = 339
 """An end of turn that no lane says within the limit."""
-PATIENCE = 30.0
-
-
-class Reader:
-    """Hears one reply."""
-
-    def __init__(self) -> None:
-        self.heard: queue.Queue[Event | BaseException] = queue.Queue()
-        self.pieces: list[Piece] = []
-
-    def next(self) -> Event | BaseException:
-        return self.heard.get(timeout=PATIENCE)
-
-    def end(self) -> Finished:
-        """The last event; raises what stopped the model."""
-        while True:
-            event = self.next()
-            if isinstance(event, BaseException):
-                raise event
-            if isinstance(event, Finished):
-                assert self.heard.empty(), "nothing follows the end"
-                return event
-            self.pieces.append(event)
-
-
-def ask(rolling: Rolling, lane: Lane, sampling: Sampling = GREEDY, said: int = 0) -> tuple[Reply, Reader]:
-    reader = Reader()
-    prompt = PROMPTS[ALL.index(lane)]
-    [reply] = rolling.ask(lane, prompt, [sampling], [reader.heard.put], said)
-    return reply, reader
-
-
-@contextmanager
-def rolled(engine: Engine, rows: int = 8, waiting: int = 8) -> Iterator[Rolling]:
-    rolling = Rolling(engine, rows=rows, waiting=waiting)
-    try:
-        yield rolling
-    finally:
-        rolling.close()
-        assert not rolling.alive
 
 
 @pytest.fixture
 def endless(engine: Engine) -> Engine:
     """The same engine, whose lanes go on to the limit."""
     return Engine(engine.base, engine.tuned, [NEVER])
-
-
-def alone(engine: Engine, lane: Lane, sampling: Sampling, said: int = 0) -> Finished:
-    """What the engine answers by itself."""
-    fresh = Engine(engine.base, engine.tuned, engine.end_ids)
-    *_, last = fresh.stream([lane], [PROMPTS[ALL.index(lane)]], sampling, said=[said])
-    assert isinstance(last, Finished)
-    return last
-
-
-def same(one: Finished, other: Finished) -> bool:
-    return (one.text, one.tokens, one.stopped) == (other.text, other.tokens, other.stopped)
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
