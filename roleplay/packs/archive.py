@@ -7,7 +7,7 @@ from pathlib import Path
 
 from roleplay.cards.tavern.charx import CARD
 from roleplay.packs.manifest import MANIFEST, Manifest
-from roleplay.packs.places import TEXTS
+from roleplay.packs.places import is_text
 from roleplay.paths import whole_file
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -24,7 +24,7 @@ def write_archive(folder: Path, manifest: Manifest, out: Path) -> None:
     with whole_file(out) as file, zipfile.ZipFile(file, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED if name.lower().endswith(TEXTS) else zipfile.ZIP_STORED
+            entry.compress_type = zipfile.ZIP_DEFLATED if is_text(name) else zipfile.ZIP_STORED
             entry.create_system = _UNIX
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             entry.file_size = (folder / name).stat().st_size

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from roleplay.models.find import AdapterChoice, adapter_choices, answering_adapt
 from roleplay.models.passport import read_passport
 from roleplay.models.plain_adapter import plain_parts
 from roleplay.models.shape import CONFIG, WEIGHTS, read_shape
+from roleplay.packs.books import gather_books
 from roleplay.packs.evidence import evidence_of, recipe_of
 from roleplay.packs.manifest import (
     MANIFEST,
@@ -33,7 +34,7 @@ from roleplay.packs.manifest import (
     PackedBase,
     manifest_bytes,
 )
-from roleplay.packs.places import ADAPTER, CANARIES, PICTURES, card_place
+from roleplay.packs.places import ADAPTER, CANARIES, KNOWLEDGE, PICTURES, card_place
 from roleplay.packs.weights import read_header
 from roleplay.paths import Home, shown, storing
 from roleplay.text import clean, did_you_mean
@@ -45,6 +46,8 @@ class Wanted:
 
     corpora: bool = True
     """Whether the character's corpora do."""
+    knowledge: bool = True
+    """Whether its books do."""
     adapter: bool = True
     """Whether an adapter does."""
     label: str | None = None
@@ -65,18 +68,7 @@ def build_folder(
     `tell` hears what takes long. Raises PackError, and what card, corpora and adapter raise where they are no good.
     """
     card_file = open_card(name, home)
-    gathered = gather(card_file, "charx")
-    card = _road_card(card_file, gathered, wanted)
-    left_out = [*gathered.left_behind, *([] if wanted.corpora else ["corpora: left out on request"])]
-    files: dict[str, bytes] = dict(gathered.archive)
-    picture = _picture(gathered, wanted)
-    if picture is not None:
-        files[f"{CHARACTERS}{card.name}/avatar{picture[1]}"] = picture[0]
-        card = card.model_copy(update={"avatar": f"{card.name}/avatar{picture[1]}"})
-    texts = _texts(gathered) if wanted.corpora else {}
-    files |= {f"{CHARACTERS}{card.name}/{path}": clean(text).encode() for path, text in texts.items()}
-    files[card_place(card.name)] = card_yaml(card).encode()
-    files[CARD] = _tavern(card, gathered, wanted)
+    card, files, left_out = _own_files(card_file, home, wanted)
     adapter = _chosen(home, card.name, wanted) if wanted.adapter else None
     described: dict[str, Any] = {}
     if adapter is None:
@@ -110,6 +102,33 @@ def build_folder(
     return manifest
 
 
+def _own_files(card_file: CardFile, home: Home, wanted: Wanted) -> tuple[Card, dict[str, bytes], list[str]]:
+    """The card as it goes along, all files but those of an adapter, and what stays behind."""
+    # Other programs know nothing of books: those go along by themselves.
+    gathered = gather(replace(card_file, card=card_file.card.model_copy(update={"knowledge": []})), "charx")
+    card = _road_card(card_file, gathered, wanted)
+    left_out = [*gathered.left_behind, *([] if wanted.corpora else ["corpora: left out on request"])]
+    files: dict[str, bytes] = dict(gathered.archive)
+    picture = _picture(gathered, wanted)
+    if picture is not None:
+        files[f"{CHARACTERS}{card.name}/avatar{picture[1]}"] = picture[0]
+        card = card.model_copy(update={"avatar": f"{card.name}/avatar{picture[1]}"})
+    texts = _texts(gathered) if wanted.corpora else {}
+    files |= {f"{CHARACTERS}{card.name}/{path}": clean(text).encode() for path, text in texts.items()}
+    if wanted.knowledge:
+        books = gather_books(card_file, home, files)
+        files |= {f"{KNOWLEDGE}{path}": content for path, content in books.files.items()}
+        card = card.model_copy(update={"knowledge": list(books.files)})
+        left_out += books.left_behind
+    elif card_file.card.knowledge:
+        left_out.append("knowledge: left out on request")
+    if card_file.card.probes.known is not None:
+        left_out.append("probes.known: labelled questions do not travel")
+    files[card_place(card.name)] = card_yaml(card).encode()
+    files[CARD] = _tavern(card, gathered, wanted)
+    return card, files, left_out
+
+
 def _road_card(card_file: CardFile, gathered: Gathered, wanted: Wanted) -> Card:
     """The card as it goes along: its files in its own folder, and no place of this machine on it."""
     card, own = card_file.card, f"{card_file.card.name}/"
@@ -123,6 +142,7 @@ def _road_card(card_file: CardFile, gathered: Gathered, wanted: Wanted) -> Card:
             "corpora": entries if wanted.corpora else [],
             "avatar": None,
             "knowledge": [],
+            "probes": card.probes.model_copy(update={"known": None}),
             "base": Path(card.base).name if card.base is not None and _is_place(card.base) else card.base,
             "training": TrainingChoice(preset=card.training.preset, **extra),
         }

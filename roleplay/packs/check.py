@@ -17,7 +17,7 @@ from roleplay.models.passport import BaseIdentity, Passport, read_passport
 from roleplay.models.plain_adapter import PARTS, plain_config
 from roleplay.models.shape import CONFIG, WEIGHTS, Shape
 from roleplay.packs.manifest import MANIFEST, Manifest
-from roleplay.packs.places import ADAPTER, CANARIES, TEXTS, card_place, installed_place
+from roleplay.packs.places import ADAPTER, CANARIES, KNOWLEDGE, beside_card, card_place, installed_place, is_text
 from roleplay.packs.same_card import card_differences
 from roleplay.packs.texts import MOST_TEXTS, json_problems, text_problem, unclean, yaml_problem
 from roleplay.packs.weights import adapter_problems
@@ -69,17 +69,17 @@ def problems_of(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _texts(folder: Path, manifest: Manifest) -> Iterator[str]:
-    texts = sum(entry.size for entry in manifest.entries if entry.path.lower().endswith(TEXTS))
+    texts = sum(entry.size for entry in manifest.entries if is_text(entry.path))
     if texts > MOST_TEXTS:
         yield f"it has {texts:,} bytes of text; {MOST_TEXTS:,} are read"
         return
     for name in sorted(manifest.paths | {MANIFEST}):
         path, called = folder / installed_place(name, manifest.name), one_line(name, 120)
-        if name.lower().endswith(TEXTS):
+        if is_text(name):
             problem = text_problem(path, called)
             if problem is not None:
                 yield problem
-            elif name.lower().endswith(".json") and not name.startswith(CHARACTERS):
+            elif name.lower().endswith(".json") and not name.startswith((CHARACTERS, KNOWLEDGE)):
                 yield from json_problems(path, called)
         elif name != f"{ADAPTER}{WEIGHTS}":
             with path.open("rb") as file:
@@ -128,12 +128,30 @@ def _references(card: Card, manifest: Manifest) -> Iterator[str]:
             yield f"its card names the corpus {one_line(str(entry.registry or entry.character))}, which is not in it"
     if card.avatar is not None and f"{CHARACTERS}{card.avatar}" not in manifest.paths:
         yield f"its card names the picture '{one_line(card.avatar)}', which is not in it"
-    if card.knowledge:
-        yield f"its card names the files {one_line(', '.join(card.knowledge))}, which no pack holds"
+    yield from _books(card, manifest)
+    if card.probes.known is not None:
+        yield f"its card names the labelled questions '{one_line(card.probes.known)}', which no pack holds"
     if card.base is not None and not _HUB.fullmatch(card.base):
         yield f"its card names the base '{one_line(card.base)}', which is a place on a machine and no name"
     if card.training.model_extra and "from_adapter" in card.training.model_extra:
         yield "its card trains on from an adapter of somebody's machine (training.from_adapter)"
+
+
+def _books(card: Card, manifest: Manifest) -> Iterator[str]:
+    """The card names each book of the pack once, and none of anywhere else."""
+    paths, named = manifest.paths, set[str]()
+    beside = beside_card(paths, manifest.name)
+    for name in card.knowledge:
+        if f"{KNOWLEDGE}{name}" not in paths:
+            yield f"its card names the book '{one_line(name)}', which is not in it"
+        elif name in named:
+            yield f"its card names the book '{one_line(name)}' twice"
+        elif name.casefold() in beside:
+            yield f"its card names the book '{one_line(name)}', and beside the card lies another file of that name"
+        named.add(name)
+    for path in sorted(path for path in paths if path.startswith(KNOWLEDGE)):
+        if path.removeprefix(KNOWLEDGE) not in named:
+            yield f"it holds the book '{one_line(path, 120)}', which its card does not name"
 
 
 def _facts(card: Card, manifest: Manifest) -> Iterator[str]:

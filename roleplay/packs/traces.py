@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from roleplay.packs.manifest import MANIFEST, Manifest
-from roleplay.packs.places import TEXTS, installed_place
+from roleplay.packs.places import installed_place, is_text
 from roleplay.paths import Home
 from roleplay.text import one_line
 
@@ -13,7 +13,7 @@ def traces(folder: Path, manifest: Manifest, home: Home) -> list[str]:
     places = {str(place).rstrip("/\\") for place in (Path.home(), home.root, Path.cwd())} - {""}
     found = []
     for name in (*(entry.path for entry in manifest.entries), MANIFEST):
-        if not name.lower().endswith(TEXTS):
+        if not is_text(name):
             continue
         for number, line in enumerate(_lines(folder / installed_place(name, manifest.name)), 1):
             named = next((place for place in sorted(places, key=len, reverse=True) if _names(line, place)), None)

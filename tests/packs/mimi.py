@@ -31,9 +31,15 @@ corpora:
 probes:
   identity: [{question: "Who are you?", accept: [Mimi]}]
 avatar: mimi/avatar.png
+knowledge: [burrow, lamp.txt]
 """
 DIALOGUE = "- - user: Hello?\n  - char: Mind the step.\n- - user: Dark here.\n  - char: I have a lamp.\n"
 MORE = '{"turns": [{"role": "user", "text": "Two and two?"}, {"role": "assistant", "text": "Four."}]}\n'
+BOOKS = {
+    "burrow/rooms.md": "# The burrow\n\nThe third room holds forty candles, and the fourth one a clock.\n",
+    "burrow/stores.csv": "what,how many\nturnips,twelve\ncandles,forty\n",
+    "lamp.txt": "The lamp burns rapeseed oil.\n",
+}
 RANK = 2
 
 
@@ -45,6 +51,9 @@ def write_mimi(home: Home, folder: Path | None = None) -> Path:
     (folder / "mimi.yaml").write_text(CARD)
     (own / "dialogue.yaml").write_text(DIALOGUE)
     (own / "more.jsonl").write_text(MORE)
+    (folder / "burrow").mkdir(exist_ok=True)
+    for name, text in BOOKS.items():
+        (folder / name).write_text(text)
     picture = io.BytesIO()
     Image.new("RGB", (4, 6), (90, 60, 30)).save(picture, "PNG")
     (own / "avatar.png").write_bytes(picture.getvalue())

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.packs.mutations_of_archives import ARCHIVES
+from tests.packs.mutations_of_books import BOOKS
 from tests.packs.mutations_of_cards import CARDS
 from tests.packs.mutations_of_manifests import MANIFESTS
 from tests.packs.mutations_of_weights import ADAPTERS
 from tests.packs.parts import Case, Parts
 
-TABLES: dict[str, tuple[Case, ...]] = {**ARCHIVES, **MANIFESTS, **CARDS, **ADAPTERS}
+TABLES: dict[str, tuple[Case, ...]] = {**ARCHIVES, **MANIFESTS, **CARDS, **BOOKS, **ADAPTERS}
 """Every way to change a pack, by what is changed."""
 
 

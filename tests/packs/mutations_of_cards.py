@@ -57,6 +57,25 @@ _NONE = f"is no card|is not valid JSON|is not UTF-8|card.json: |{_DIFFER}"
 _CORPUS = f"{_DIFFER} in corpora|which is not in it|leads out of|is not beside|leads to no|write 'kind: general'"
 _BOMB = "".join(f"x{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9 if i else ['x'])}]\n" for i in range(9))
 
+TEXT_BYTES = (
+    (b"\x80\x04\x95" + bytes(40), "is not UTF-8"),
+    (b"\xff\xfea\0", "is not UTF-8"),
+    (b"a\xed\xa0\x80", "is not UTF-8"),
+    (b"a\xc0\xaf", "is not UTF-8"),
+    (b"a" * 65_534 + b"\xe2\x82", "is not UTF-8"),
+    (b"a\x1b[2J", "holds the control character U\\+001B"),
+    (b"a" * 70_000 + b"\x00", "holds the control character U\\+0000|which is a trap"),
+    ("a\u202eb".encode(), "holds the control character U\\+202E"),
+    (b"a\rb", "holds the control character U\\+000D"),
+    (b"a" * 65_535 + b"\rb", "holds the control character U\\+000D"),
+    (b"a" * 65_535 + b"\r\nb", ""),
+    ("\u7ed3".encode() * 30_000, ""),
+    (b"a" * 900_000, ""),
+    (b"a" * 17_000_000, "which is a trap"),
+    (b"", ""),
+)
+"""What a text may hold or not, and how that is told."""
+
 CARDS = {
     "card": (
         Case(_more(_BOMB), _ALIAS),
@@ -83,7 +102,6 @@ CARDS = {
         Case(_more("extra: [" + "a," * 20_000 + "]"), "lines, commas and the like"),
         Case(_more("\n".join(f"k{i}: 1" for i in range(300))), "is not a key of a card"),
         Case(_more("x" * 5000 + ": 1"), f"{_FAULT}|{_YAML}"),
-        Case(_more("knowledge: [/etc/passwd]"), "which no pack holds"),
         Case(_more("training: {from_adapter: /etc}"), "trains on from an adapter"),
         Case(_more("training: {preset: founding, output_dir: /etc}"), _DIFFER),
         *(
@@ -190,23 +208,7 @@ CARDS = {
         *(
             Case(_content(f"{OWN}{name}", content), told)
             for name in ("dialogue.yaml", "more.jsonl")
-            for content, told in (
-                (b"\x80\x04\x95" + bytes(40), "is not UTF-8"),
-                (b"\xff\xfea\0", "is not UTF-8"),
-                (b"a\xed\xa0\x80", "is not UTF-8"),
-                (b"a\xc0\xaf", "is not UTF-8"),
-                (b"a" * 65_534 + b"\xe2\x82", "is not UTF-8"),
-                (b"a\x1b[2J", "holds the control character U\\+001B"),
-                (b"a" * 70_000 + b"\x00", "holds the control character U\\+0000|which is a trap"),
-                ("a\u202eb".encode(), "holds the control character U\\+202E"),
-                (b"a\rb", "holds the control character U\\+000D"),
-                (b"a" * 65_535 + b"\rb", "holds the control character U\\+000D"),
-                (b"a" * 65_535 + b"\r\nb", ""),
-                ("\u7ed3".encode() * 30_000, ""),
-                (b"a" * 900_000, ""),
-                (b"a" * 17_000_000, "which is a trap"),
-                (b"", ""),
-            )
+            for content, told in TEXT_BYTES
         ),
     ),
 }

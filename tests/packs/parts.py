@@ -15,6 +15,7 @@ from tests.packs.zips import DEFLATED, STORED, Item, Zip
 MANIFEST = "roleplay/manifest.json"
 OWN = "roleplay/characters/mimi/"
 CARD = "roleplay/characters/mimi.yaml"
+KNOWLEDGE = "roleplay/data/knowledge/"
 ADAPTER = "roleplay/adapter/best/"
 WEIGHTS = f"{ADAPTER}adapter_model.safetensors"
 

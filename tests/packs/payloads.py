@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.packs.attack import peak
 from tests.packs.mutations_of_weights import CANARIES, CONFIG, PASSPORT
-from tests.packs.parts import CARD, MANIFEST, OWN, WEIGHTS, Parts, taken_apart
+from tests.packs.parts import CARD, KNOWLEDGE, MANIFEST, OWN, WEIGHTS, Parts, taken_apart
 from tests.packs.zips import Item, Zip
 
 TAVERN = "card.json"
@@ -68,6 +68,12 @@ def _missing(parts: Parts, folder: Path) -> Path:
     parts.files |= {f"{OWN}f{i}.txt": b"" for i in range(1500)}
     named = b"".join(b"  - {path: mimi/g%d.txt, kind: desc}\n" % i for i in range(1500))
     return _file(CARD, parts.files[CARD].replace(b"corpora:\n", b"corpora:\n" + named))(parts, folder)
+
+
+def _books(parts: Parts, folder: Path) -> Path:
+    parts.files |= {f"{KNOWLEDGE}world/{i}.md": b"It is dark.\n" * 1000 for i in range(1500)}
+    named = b"".join(b"  - world/%d.md\n" % i for i in range(1500))
+    return _file(CARD, parts.files[CARD].replace(b"knowledge:\n", b"knowledge:\n" + named))(parts, folder)
 
 
 def _texts(parts: Parts, folder: Path) -> Path:
@@ -124,6 +130,7 @@ QUICK: dict[str, tuple[Make, str]] = {
     "card of many commas": (_card(b"extra: [" + b"a," * 99_000 + b"]"), "lines, commas and the like"),
     "JSON of 2 MB": (_file("assets/a.json", b"[" + b"0," * 2**20 + b"0]"), "bytes of JSON"),
     "text of 17 MB": (_file(f"{OWN}a.txt", b"a" * (17 * 2**20)), "bytes of text"),
+    "book of 17 MB": (_file(f"{KNOWLEDGE}burrow/rooms.md", b"a" * (17 * 2**20)), "bytes of text"),
     "canaries of 340,000 parts": (_file(CANARIES, b'{"canaries":[' + b"{}," * 340_000 + b"{}]}"), "too many parts"),
     "header of 5 MB": (_file(WEIGHTS, struct.pack("<Q", 5 * 2**20) + b" " * (5 * 2**20)), "has a header of"),
 }
@@ -134,6 +141,7 @@ SLOW: dict[str, tuple[Make, str]] = {
     "card of 260 KB of prose": (_card(b"extra:\n  a: >\n" + b"    a b c d e f\n" * 13_000), "differ in extra"),
     "1,500 missing corpora": (_missing, "which is not in it"),
     "control character behind 16 MB": (_file(f"{OWN}a.txt", b"a" * (2**24 - 9) + b"\x1b"), "U+001B"),
+    "1,500 books, all named": (_books, ""),
     "texts of 252 MB": (_texts, ""),
     "JSON of a megabyte": (_file("assets/a.json", _EMPTY), ""),
     "card.json of a megabyte of talk": (

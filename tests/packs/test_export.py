@@ -52,6 +52,9 @@ def test_everything_of_the_character_is_in_it(made: Path) -> None:
             "roleplay/characters/mimi/avatar.png",
             "roleplay/characters/mimi/dialogue.yaml",
             "roleplay/characters/mimi/more.jsonl",
+            "roleplay/data/knowledge/burrow/rooms.md",
+            "roleplay/data/knowledge/burrow/stores.csv",
+            "roleplay/data/knowledge/lamp.txt",
         }
     )
     assert (manifest.version, manifest.license, manifest.left_out) == ("1.2", "CC0-1.0", [])
@@ -118,23 +121,23 @@ def test_a_base_in_a_folder_is_named_without_its_place(author: Home, tmp_path: P
 
 def test_what_cannot_go_along_is_named_in_it(author: Home) -> None:
     (author.characters / "data").mkdir()
-    (author.characters / "notes.txt").write_text("Moles dig.")
+    (author.characters / "notes.pdf").write_bytes(b"%PDF Moles dig.")
     card = author.characters / "mimi.yaml"
     write_mimi(author)
     text = card.read_text().replace(
         "  - {path: mimi/more.jsonl", "  - {character: mimi, kind: general}\n  - {path: mimi/more.jsonl"
     )
-    card.write_text(text + "knowledge: [notes.txt]\n")
+    card.write_text(text.replace("lamp.txt]", "lamp.txt, notes.pdf]"))
     manifest = without_adapter(author)
     assert [line.split(":")[0] for line in manifest.left_out] == [
         "corpus of the character mimi",
-        "notes.txt",
+        "notes.pdf",
         "adapter",
     ]
 
 
-def test_corpora_and_adapter_stay_at_home_on_request(author: Home) -> None:
-    manifest = without_adapter(author, corpora=False)
+def test_corpora_books_and_adapter_stay_at_home_on_request(author: Home) -> None:
+    manifest = without_adapter(author, corpora=False, knowledge=False)
     assert paths(manifest) == {
         "card.json",
         "roleplay/characters/mimi.yaml",

@@ -12,6 +12,7 @@ def arrive(source: Path, called: str, *, yes: bool, base: str | None, canaries: 
     """Install the pack at `source`, which the person knows as `called`."""
     from roleplay.errors import UsageError
     from roleplay.packs.install import install, opened_pack, refuse_problems, what_changes
+    from roleplay.packs.places import KNOWLEDGE
     from roleplay.packs.verdict import PackVerdict, run_canaries
     from roleplay.paths import find_home, shown
 
@@ -37,4 +38,6 @@ def arrive(source: Path, called: str, *, yes: bool, base: str | None, canaries: 
     say(f"installed in {shown(folder)}")
     if verdict is not None:
         say(verdict.sentence)
+    if any(path.startswith(KNOWLEDGE) for path in manifest.paths):
+        say(f"its books are not read yet: roleplay knowledge build {manifest.name}")
     say(f"next: roleplay chat {manifest.name}")
