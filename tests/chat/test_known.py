@@ -177,6 +177,16 @@ def test_every_lane_with_the_prefix_stands_on_the_same_and_the_others_on_nothing
     assert {said.lane: len(said.recalled) for said in beside} == {"persona": 0, "base+prefix": 1, "base": 0}
 
 
+def test_a_lane_has_passages_or_none_whatever_the_switch_says(talk: Talk, index: Path) -> None:
+    talk.load()
+    for on in (True, False):
+        talk.session.switch({KNOWLEDGE: on})
+        talk.show_lanes(["persona+prefix", "persona+prefix-knowledge", "base+prefix+knowledge"])
+        talk.say("The bell?")
+        asked = [one for one in talk.answer() if isinstance(one, Asked)]
+        assert [len(one.recalled) for one in asked] == [int(on), 0, 1]
+
+
 def test_a_question_is_understood_by_the_turns_before_it(talk: Talk, index: Path) -> None:
     talk.load()
     hears(talk, "Tell me of the horn.")

@@ -106,10 +106,12 @@ class KnownPanel(ModalScreen[None]):
     def _head(self) -> str:
         from roleplay.cards.model import KNOWLEDGE
 
-        count = sum(one.why != "excluded" for one in self.known)
-        if count:
-            tokens = sum(one.passage.tokens for one in self.known if one.why != "excluded")
-            return f"{count} passage{'s' if count > 1 else ''}, {tokens} tokens, stood before your message."
+        stood = self.reply.recalled if self.reply is not None else ()
+        if stood:
+            tokens = sum(one.passage.tokens for one in stood)
+            return f"{len(stood)} passage{'s' if len(stood) > 1 else ''}, {tokens} tokens, stood before your message."
+        if self.talk.manner.backend is not None:
+            return "A server answers, and is sent no passages; without --backend they come to mind."
         if not any(prefix.id == KNOWLEDGE for prefix in self.talk.session.prefixes):
             return "This card names no books: 'knowledge: [FILE or FOLDER]' on it does."
         if KNOWLEDGE not in self.talk.session.active:
