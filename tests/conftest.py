@@ -30,6 +30,10 @@ LONG = (
     "cli/test_evaluate_command.py",
     "chat/test_worker.py",
     "tui/test_real_program.py",
+    "serve/test_openai_client.py",
+    "serve/test_bad_requests.py",
+    "serve/test_many_clients.py",
+    "cli/test_serve_cli.py",
     "test_wheel.py",
 )
 """Files with tests that take many seconds each."""
