@@ -11,7 +11,7 @@ from roleplay.paths import Home
 def answers_for(card_file: CardFile, manner: Manner, home: Home) -> AnswerProcess | Backend:
     """The one that was typed; it loads nothing yet."""
     if manner.backend is not None:
-        return Backend(manner.backend, card_file.card)
+        return Backend(manner.backend, card_file.card, home.knowledge_of(card_file.card.name))
     opening = Opening(
         card=card_file.path.absolute(),
         home=home.root,

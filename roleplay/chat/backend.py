@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roleplay.cards.model import Card
+from roleplay.chat.afar import recalled_afar
 from roleplay.chat.errands import Errand, attend
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
 from roleplay.chat.question import Heard, Question, Unanswered
@@ -32,8 +34,9 @@ class Backend:
     Each lane is a request of its own; the active prefixes are put in front here, as for `--beside`.
     """
 
-    def __init__(self, url: str, card: Card) -> None:
-        self.url, self.card = url, card
+    def __init__(self, url: str, card: Card, books: Path | None = None) -> None:
+        """`books` is the character's index on this machine, there or not; without one nothing comes to mind."""
+        self.url, self.card, self.books = url, card, books
         self.tell: Callable[[Stage], object] = lambda stage: None
         """Told what is being waited for."""
         self.ready: Ready | None = None
@@ -135,7 +138,7 @@ class Backend:
             context=lineup.context,
             adapter=adapter if lineup.persona is not None else None,
             notice=notice,
-            prefixes=tuple(self.card.prefixes),
+            prefixes=self.card.switches,
             has_base=lineup.base is not None,
         )
 
@@ -148,7 +151,9 @@ class Backend:
                 who = "adapter of this character" if ask.lane.adapter else "base that answers without the adapter"
                 tell(Unanswered(ask.lane, f"{self.name} has no {who}; choose another lane"))
                 continue
-            reply = model.answer(ask, question.card or self.card, question.sampling, tell)
+            card, context = question.card or self.card, None if self.ready is None else self.ready.context
+            recalled = recalled_afar(card, self.books, question, ask, context)
+            reply = model.answer(ask, card, question.sampling, tell, recalled)
             errands.append((reply, partial(cancel.holds, ask.lane)))
         attend(errands)
 

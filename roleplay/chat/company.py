@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roleplay.cards.model import Card
+from roleplay.chat.afar import recalled_afar
 from roleplay.chat.errands import attend
 from roleplay.chat.question import Answers, Ask, Heard, Question, Unanswered
 from roleplay.chat.remotes import Remote
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 class Company:
     """Splits a question among those who answer, and lets their replies stream together."""
 
-    def __init__(self, local: Answers, card: Card, remotes: Sequence[Remote] = ()) -> None:
+    def __init__(self, local: Answers, card: Card, remotes: Sequence[Remote] = (), books: Path | None = None) -> None:
+        """`books` is the character's index, there or not, for those who are sent what comes to mind."""
+        self.books = books
         self.local, self.card, self.remotes = local, card, list(remotes)
         self._models: dict[Remote, RemoteModel] = {}
 
@@ -65,4 +69,5 @@ class Company:
             tell(Unanswered(ask.lane, f"nobody knows where {ask.lane.model} is; name its server with --beside"))
             return
         model = self._models.setdefault(remote, RemoteModel(remote))
-        await model.answer(ask, question.card or self.card, question.sampling, tell)
+        card = question.card or self.card
+        await model.answer(ask, card, question.sampling, tell, recalled_afar(card, self.books, question, ask))

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -27,6 +27,8 @@ from roleplay.chat.remotes import Remote
 from roleplay.errors import ServerError
 from roleplay.generation.events import Finished, Piece
 from roleplay.generation.settings import Sampling
+from roleplay.knowledge.passage import Recalled
+from roleplay.knowledge.recall import as_told
 from roleplay.server_trouble import AskedServer, trouble
 from roleplay.text import clean
 
@@ -73,12 +75,20 @@ class RemoteModel:
         self._unwanted: set[str] = set()
         self._folds = False
 
-    async def answer(self, ask: Ask, card: Card, sampling: Sampling, tell: Callable[[Heard], object]) -> None:
+    async def answer(
+        self,
+        ask: Ask,
+        card: Card,
+        sampling: Sampling,
+        tell: Callable[[Heard], object],
+        recalled: Sequence[Recalled] = (),
+    ) -> None:
         """Tell the reply piece by piece, or why there is none. Cancelling ends it in order and hangs up."""
-        known = {prefix.id for prefix in card.prefixes}
-        tell(Asked(ask.lane, tuple(name for name in ask.prefixes if name in known), 0, ()))
+        known = {prefix.id for prefix in card.switches}
+        tell(Asked(ask.lane, tuple(name for name in ask.prefixes if name in known), 0, (), tuple(recalled)))
         begun, text, tokens, stopped = time.monotonic(), ask.said, 0, "end"
-        turns = assemble(card, card.prefixes, ask.prefixes, ask.turns)
+        passages = [as_told(one.passage) for one in recalled]
+        turns = assemble(card, card.switches, ask.prefixes, ask.turns, passages)
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         if ask.said:
             messages.append({"role": "assistant", "content": ask.said})

@@ -47,7 +47,7 @@ class Talk:
     ) -> None:
         self.card, self.manner, self.home, self.store = card_file.card, manner, home, store
         self.answers = answers or answers_for(card_file, manner, home)
-        self.company = Company(self.answers, self.card, manner.remotes)
+        self.company = Company(self.answers, self.card, manner.remotes, home.knowledge_of(self.card.name))
         self.figures = Figures()
         self._before: Pin | None = None
         self._cancel = Cancel()

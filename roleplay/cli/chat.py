@@ -151,7 +151,8 @@ def _answer_lines(
     from roleplay.chat.session import Session
 
     opened, prefixes = _opened(card_file, lobby.home, manner)
-    company = Company(opened, card_file.card, manner.remotes)
+    books = lobby.home.knowledge_of(card_file.card.name)
+    company = Company(opened, card_file.card, manner.remotes, books)
     chosen = [*choose_lanes(opened, asked_lanes), *company.lanes]
     session = Session(card_file.card, prefixes, company, store, greet=manner.greet)
     if chat_id is not None:
@@ -166,9 +167,9 @@ def _opened(card_file: "CardFile", home: "Home", manner: "Manner") -> "tuple[Ope
     if manner.backend is not None:
         from roleplay.chat.backend import Backend
 
-        backend = Backend(manner.backend, card_file.card)
+        backend = Backend(manner.backend, card_file.card, home.knowledge_of(card_file.card.name))
         backend.load()
-        return backend, card_file.card.prefixes
+        return backend, card_file.card.switches
     from roleplay.chat.open import open_character
 
     opened = open_character(

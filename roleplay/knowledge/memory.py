@@ -17,9 +17,14 @@ from roleplay.knowledge.search import Index
 class Memory:
     """What a character can recall; what comes of it depends on the chat."""
 
-    def __init__(self, card: Card, path: Path, count: Callable[[str], int], context: int) -> None:
-        """`path` is that of the index, there or not; `count` and `context` are the base's, in tokens."""
-        self.card, self.path = card, path
+    def __init__(
+        self, card: Card, path: Path, count: Callable[[str], int], context: int, *, by_meaning: bool = True
+    ) -> None:
+        """`path` is that of the index, there or not; `count` and `context` are the base's, in tokens.
+
+        Not `by_meaning`, it is searched by words alone, though the index has vectors.
+        """
+        self.card, self.path, self.by_meaning = card, path, by_meaning
         self.book = book_of(card)
         self._count, self._budget = count, passage_budget(context)
         self._index: Index | None = None
@@ -64,8 +69,15 @@ class Memory:
     def _opened(self) -> Index | None:
         if self._index is None and self.card.knowledge and self.path.is_file():
             index = Index(self.path)
-            self._embedder, self._index = open_embedder(index.reference), index
+            self._embedder = open_embedder(index.reference) if self.by_meaning else None
+            self._index = index
         return self._index
+
+    def close(self) -> None:
+        """Close the index."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
 
 def book_of(card: Card) -> Book | None:

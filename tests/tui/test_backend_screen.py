@@ -146,7 +146,7 @@ def test_leaving_does_not_wait_for_a_server_that_says_nothing(mira: CardFile, ho
         await person.press("ctrl+q")
 
     play(meet(home, server), story, WIDE)
-    assert server.left.is_set()
+    assert server.left.wait(30)
 
 
 def test_what_a_server_cannot_do_is_told_in_a_sentence(mira: CardFile, home: Home, server: Server) -> None:

@@ -141,19 +141,19 @@ def test_enter_shows_a_passage_among_its_neighbours_and_escape_goes_back_step_by
         await opens(person, "f10", "stood before")
         await person.press("down", "enter")
         await person.sees("world.md:11 · Crane", *(f"The {name.lower()} is old." for name in HEADS), "Esc goes back")
-        assert "Soup is hot." not in person.text
+        await person.until(lambda: "Soup is hot." not in person.text)
         strong = [span for span in person.app.screen.query_one("#place").render().spans if "bold" in str(span.style)]
         assert len(strong) == 1
         await person.press("p", "x")
         assert wishes(person) == ((), ())
         await person.press("escape")
         await person.sees("2 passages", "Soup is hot.", "p pin")
-        assert "The dock is old." not in person.text
+        await person.until(lambda: "The dock is old." not in person.text)
         await person.press("x")
         await person.sees("✕ left out  world.md:11")
         await person.press("up", "enter")
         await person.sees("Esc goes back", "book · Soup")
-        assert "old." not in person.text
+        await person.until(lambda: "old." not in person.text)
         await person.press("escape")
         await person.sees("2 passages")
         await closes(person, "escape")
@@ -253,18 +253,6 @@ def test_an_index_of_another_version_is_told_in_the_panel(world: list[Passage], 
         await closes(person, "escape")
 
     play(recalls(home, lore()), story, WIDE)
-
-
-def test_a_server_is_sent_no_passages_and_that_is_told(
-    world: list[Passage], home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story(person: Person) -> None:
-        await hears(person)
-        monkeypatch.setattr(person.chat.talk, "manner", Manner(backend="http://127.0.0.1:9"))
-        await opens(person, "f10", "A server answers, and is sent no passages; without --backend they come to mind.")
-        await closes(person, "escape")
-
-    play(recalls(home), story, WIDE)
 
 
 def test_passages_of_strangers_steer_nothing(world: list[Passage], home: Home) -> None:

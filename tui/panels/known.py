@@ -110,8 +110,6 @@ class KnownPanel(ModalScreen[None]):
         if stood:
             tokens = sum(one.passage.tokens for one in stood)
             return f"{len(stood)} passage{'s' if len(stood) > 1 else ''}, {tokens} tokens, stood before your message."
-        if self.talk.manner.backend is not None:
-            return "A server answers, and is sent no passages; without --backend they come to mind."
         if not any(prefix.id == KNOWLEDGE for prefix in self.talk.session.prefixes):
             return "This card names no books: 'knowledge: [FILE or FOLDER]' on it does."
         if KNOWLEDGE not in self.talk.session.active:
