@@ -34,11 +34,11 @@ CARD = Card.model_validate(
 SOUP = ("- Canteen: Soup is served until nine.", "- Harbour: The bell rings six times.")
 ASKED = [
     Prompt("with_knowledge", (Turn("user", "When does soup end?"),), "served until nine", "a", (LANE,), ("nine",)),
-    Prompt("with_knowledge", (Turn("user", "Who feeds the goat?"),), "Nettle is fed by Ann", "b", (LANE,), ("Ann",)),
+    Prompt("with_knowledge", (Turn("user", "Who feeds the Goat?"),), "Nettle is fed by Ann", "b", (LANE,), ("Ann",)),
     Prompt("with_knowledge", (Turn("user", "Who rang it?"),), "", "c", (LANE,)),
 ]
 WITH = ["It is served until nine.", "I don't know.", "Ask the gulls, User."]
-WITHOUT = ["At six, or with old Harrack.", "Snake, it was.", "Ninety."]
+WITHOUT = ["At six, or with old Harrack.", "Snake, say Mira and Goat.", "Ninety."]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_each_figure_stands_with_passages_and_without(heard: Heard) -> None:
     assert both(measures, "found") == (0.5, 0)
     run = len(" is served until nine.")
     assert both(measures, "grounded") == pytest.approx((run / sum(map(len, WITH[:2])), 0))
-    assert both(measures, "held") == (1, 0.5), "nine of nine; six is a passage's, Harrack is nobody's"
+    assert both(measures, "held") == (1, 0.5), "six is a passage's, Harrack is nobody's, Goat is the question's"
     assert both(measures, "timid") == (0.5, 0)
     assert both(measures, "refused") == (1, 0)
     assert {measure.section for measure in measures} == {"knowledge"}

@@ -1,9 +1,11 @@
 """How well labelled questions find their passages, on an index small enough to rank by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from roleplay.evaluation.known_questions import KnownQuestion
 from roleplay.evaluation.retrieval import Retrieval, answers, not_indexed, retrieval, table
@@ -31,6 +33,13 @@ QUESTIONS = [
 ]
 
 
+class Hungry(Bag):
+    """Takes every question for one about soup."""
+
+    def questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return super().questions(["Canteen\nSoup is served until nine."] * len(texts))
+
+
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
     world = World(tmp_path)
@@ -56,10 +65,11 @@ def test_places_become_recall_and_reciprocal_rank_by_kind(index: Index) -> None:
 
 
 def test_every_way_of_an_index_with_vectors_is_asked(index: Index) -> None:
-    found = retrieval(index, QUESTIONS, Bag())
+    found = retrieval(index, QUESTIONS, Hungry())
 
     assert list(dict.fromkeys(row.way for row in found)) == ["words", "vectors", "fused"]
-    assert rows(found, "vectors")["paraphrase"][2] == 1, "by letters, three passages are all among five"
+    assert [rows(found, "vectors")[kind][1] for kind in ("plain", "paraphrase")] == [0, 1]
+    assert [rows(found, "fused")[kind][1] for kind in ("plain", "paraphrase")] == [0.5, 1]
     assert rows(found, "words") == rows(retrieval(index, QUESTIONS, None), "words")
 
 
