@@ -23,6 +23,8 @@ _HEARD = 2**15
 """Characters that are looked through, the last ones."""
 _UNROLLED = 10_000
 """Most steps of a pattern once its repeats are written out, as `regex` does in memory."""
+_FLAGS = re.compile(r"\\.|\(\?([\w-]*)", re.DOTALL)
+"""A character behind a backslash, which begins nothing, or what stands behind `(?`."""
 _DEPTH = 4
 """Turns that are looked through where the book does not say."""
 _ROUNDS = 4
@@ -179,7 +181,7 @@ def _is_spoken(key: str, entry: Entry, heard: "_Heard", ends: float) -> bool:
     pattern, flags = _pattern(key)
     exact = entry.exact and "i" not in flags
     left = ends - time.monotonic()
-    if left <= 0 or _steps(pattern) > _UNROLLED:
+    if left <= 0 or not _is_small(pattern):
         return False
     try:
         found = regex.search(pattern, heard.text, 0 if exact else regex.IGNORECASE, timeout=left)
@@ -194,6 +196,8 @@ def _pattern(key: str) -> tuple[str, str]:
     return (body, flags) if key.startswith("/") and slash and (not flags or flags.isalpha()) else (key, "")
 
 
-def _steps(pattern: str) -> int:
-    """At most how long a pattern is with its repeats written out: `(a{9}){9}` holds 81 times the same."""
-    return len(pattern) * math.prod(max(1, int(least)) for least in re.findall(r"\{\s*([0-9]+)", pattern))
+def _is_small(pattern: str) -> bool:
+    """Whether it stays small with its repeats written out: `(a{9}){9}` holds 81 times the same."""
+    if any("x" in (found[1] or "") for found in _FLAGS.finditer(pattern)):
+        return False  # blanks and remarks may then stand within a number
+    return len(pattern) * math.prod(max(1, int(least)) for least in re.findall(r"\{([0-9]+)", pattern)) <= _UNROLLED

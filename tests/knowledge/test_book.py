@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,10 +100,13 @@ def test_a_constant_entry_is_always_in_mind_and_needs_no_key() -> None:
         ("a/b", False, "a/b", True),
         ("/a/b/", False, "see a/b", True),
         ("/usr/2", False, "in /usr/2", True),
+        ("/usr/2", False, "usr", False),
         ("(lamp", False, "(lamp", False),
         ("(?a)(?u)lamp", False, "lamp", False),
         (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", False, "on 1921-04-01T05:10", True),
         (".{0,300}lamp.{0,300}", False, "the lamp", True),
+        (r"\(?xbox\)?", False, "(XBox)", True),
+        ("(?P<x>lamp)(?:x|(?P=x))?", False, "lamp", True),
     ],
 )
 def test_keys_may_be_patterns(key: str, exact: bool, text: str, comes: bool) -> None:
@@ -111,25 +115,34 @@ def test_keys_may_be_patterns(key: str, exact: bool, text: str, comes: bool) -> 
 
 @pytest.mark.parametrize(
     "pattern",
-    [
-        "(a+)+$",
-        "(?:a|a?)+$",
-        "(a|b|ab)*c",
-        "(?R)",
-        "(?1)(a(?1)b)",
-        "((((a{99}){99}){99}){99})b",
-        "(a{1000}){1000}",
-        "(?x)(a{ 1000 }){1000}",
-        "a{999999}",
-        "(" * 250 + ")" * 250,
-        "[" * 500,
-    ],
+    ["(a+)+$", "(?:a|a?)+$", "(a|b|ab)*c", "(?R)", "(?1)(a(?1)b)", "(" * 250 + ")" * 250, "[" * 500],
 )
-def test_a_pattern_that_never_ends_or_fills_the_memory_is_given_up(pattern: str) -> None:
+def test_a_pattern_that_never_ends_is_given_up(pattern: str) -> None:
     hostile = book(*[{"keys": [pattern + "?" * i for i in range(5)], "use_regex": True}] * 5, {"keys": ["x"]})
     begun = time.process_time()
     assert said(hostile, "a" * 3000 + " abc x")[-1:] == ["soup"]
     assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "((((a{99}){99}){99}){99})b",
+        "(a{1000}){1000}",
+        "((((((a{9}){9}){9}){9}){9}){9})",
+        "(?:(?:a{1000}?){1,}b){1000,}",
+        "a{0999999}",
+        "(?x)(a{ 1000 }){ 1000 }",
+        "(?V1x)(a{1 0 0 0}){1 0 0 0}",
+        "(?i-s)(?x:(a{#\n1000}){#\n1000})",
+        r"\\(?x)(a{1 0 0 0}){1 0 0 0}",
+    ],
+)
+def test_a_pattern_that_would_fill_the_memory_is_not_even_read(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(regex, "search", lambda pattern, *rest, **options: read.append(pattern))
+    assert said(book({"keys": [pattern, "(a{9}){9}"], "use_regex": True}), "a") == []
+    assert read == ["(a{9}){9}"]
 
 
 def test_entries_stand_in_their_order_and_equal_ones_as_in_the_book() -> None:
@@ -250,6 +263,13 @@ books = st.fixed_dictionaries(
     {"entries": st.lists(entries, max_size=4) | anything},
     optional=dict.fromkeys(("scan_depth", "token_budget", "recursive_scanning"), anything),
 )
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), 10**400, -(10**400), True, "7"])
+def test_a_number_that_is_none_is_as_good_as_not_given(number: Any) -> None:
+    plain = {"keys": ["lamp"], "content": "one two"}
+    odd = book(plain | {"insertion_order": number, "priority": number}, scan_depth=number, token_budget=number)
+    assert odd == book(plain)
 
 
 @given(books, st.lists(texts, max_size=6), st.integers(0, 40))

@@ -82,7 +82,9 @@ def test_the_excluded_never_come_and_others_take_their_place() -> None:
 
 
 def test_search_brings_a_few() -> None:
-    assert len(Recall(Shelf(*"abcdefgh"), None, count, PLENTY).found(user("x"))) == K == 5
+    shelf = Shelf(*"abcdefgh")
+    for excluded in ([], ["not found"]):
+        assert len(Recall(shelf, None, count, PLENTY, excluded=excluded).found(user("x"))) == K == 5
 
 
 def test_what_says_the_same_comes_once() -> None:
@@ -115,8 +117,10 @@ def test_it_is_asked_with_the_last_turns_and_not_with_a_system_turn() -> None:
 
 def test_the_book_looks_through_as_many_turns_as_it_says() -> None:
     deep = read_book({"scan_depth": 5, "entries": [{"keys": ["lamp"], "content": "The lamp."}]}, str)
-    recall = Recall(None, deep, count, PLENTY)
+    shelf = Shelf()
+    recall = Recall(shelf, deep, count, PLENTY)
     assert [len(recall.found(user("lamp", *"bcdef"[:more]))) for more in (4, 5)] == [1, 0]
+    assert shelf.asked == [["c", "d", "e"], ["d", "e", "f"]]
 
 
 def test_the_same_last_turns_are_searched_once_and_bring_the_same() -> None:
