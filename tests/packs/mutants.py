@@ -49,6 +49,7 @@ def mutant(good: Parts, number: int) -> Mutant:
     (name, row), *more = cases_of(number)
     TABLES[name][row].change(parts, draw)
     for name, row in more:
-        with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):  # nothing left to change
+        # Nothing may be left to change, or nothing that can be read.
+        with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
             TABLES[name][row].change(parts, draw)
     return Mutant(number, parts, parts.written())
