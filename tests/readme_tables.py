@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, TrainingChoice
+from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, Probes, TrainingChoice
 from roleplay.chat.words import WORDS
 from roleplay.training.settings import Settings, load_presets
 from tui.palette import key_help
@@ -27,6 +27,7 @@ def card_table() -> str:
                 for inner, part in parts[key].model_fields.items()
             ]
         if key == "probes":
+            rows.append(_row("`probes` › `known`", Probes.model_fields["known"].description, required=False))
             rows += [
                 _row(f"`{key}` › … › `{inner}`", part.description, required=part.is_required())
                 for inner, part in Probe.model_fields.items()

@@ -33,6 +33,7 @@ from roleplay.evaluation.report import Finding, Measure, Report, Sample, read_re
 from roleplay.evaluation.scope import Scope
 from roleplay.evaluation.scoring import forgetting, score
 from roleplay.generation.lanes import LANES, Lane
+from roleplay.knowledge.memory import Memory
 from roleplay.paths import Home, shown, write_file
 from roleplay.training.run import Run
 
@@ -97,12 +98,19 @@ def evaluate(card_file: CardFile, home: Home, opened: Opened, scope: Scope, tell
 
 
 def evaluated_corpus(card_file: CardFile, opened: Opened) -> Corpus:
-    """The card's dialogues as this base reads them, cut where the adapter's run cut them."""
+    """The card's dialogues as this base reads them, cut where the adapter's run cut them, and without passages.
+
+    In training those are found by the answers as well: what is held out would be told.
+    """
     run, limit, dropout = _run(opened), opened.engine.base.context, None
     if run is not None:
         settings = run.read_config().settings
         limit, dropout = min(limit, settings.max_length), settings.prefix_dropout
-    return build_corpus(card_file, opened.voice.renderer, limit=limit, seed=0, prefix_dropout=dropout)
+    renderer, books = opened.voice.renderer, opened.home.knowledge_of(card_file.card.name)
+    memory = Memory(card_file.card, books, renderer.count, limit)
+    practise = memory.practice if books.is_file() else None
+    corpus = build_corpus(card_file, renderer, limit=limit, seed=0, prefix_dropout=dropout, practise=practise)
+    return replace(corpus, voice=replace(corpus.voice, recall=None))
 
 
 def listen(

@@ -6,7 +6,7 @@ from roleplay.cards.load import CardFile
 from roleplay.cards.prompt import fill
 from roleplay.chat.open import Opened
 from roleplay.dialogue import Turn
-from roleplay.evaluation.known_questions import KnownQuestion, known_questions
+from roleplay.evaluation.known_questions import KnownQuestion, known_questions, questions_file
 from roleplay.evaluation.prompts import Prompt, some_of
 from roleplay.evaluation.report import Finding
 from roleplay.evaluation.scope import Scope
@@ -15,12 +15,12 @@ from roleplay.knowledge.recall import Recall
 
 
 def known_prompts(card_file: CardFile, opened: Opened, scope: Scope) -> list[Prompt]:
-    """Each question twice, with passages in the prompt and without; none where the card has none or no index is built.
+    """Each question twice, with passages in the prompt and without; none where there are none or no index is built.
 
     Raises FileFaults for the file of questions, StorageError for the index, UsageError where its embedder is missing.
     """
     card = opened.voice.card
-    if card.probes.known is None or not card.knowledge or not opened.memory.path.is_file():
+    if questions_file(card_file) is None or not card.knowledge or not opened.memory.path.is_file():
         return []
     recall = opened.memory.recall()
     asked = [

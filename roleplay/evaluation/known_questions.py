@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from roleplay.cards.load import CardFile, cleaned
+from roleplay.cards.load import CardFile, cleaned, load_card
 from roleplay.corpora.jsonl import read_lines
 from roleplay.errors import Fault, FileFaults, NotFound
 from roleplay.paths import shipped, shown
@@ -58,6 +58,17 @@ class KnownQuestion:
         return self.kind != "unanswerable"
 
 
+def questions_file(card_file: CardFile) -> Path | None:
+    """The file that a card names, where it is here: packs leave it behind."""
+    name = card_file.card.probes.known
+    beside = card_file.path.resolve().parent
+    for folder in (beside, beside.parent / "data" / "questions", shipped() / "data" / "questions"):
+        path = (folder / (name or "")).resolve()
+        if name is not None and path.is_relative_to(folder.resolve()) and os.path.isfile(path):
+            return path
+    return None
+
+
 def known_questions(card_file: CardFile) -> list[KnownQuestion]:
     """The questions that a card names, in order.
 
@@ -69,15 +80,26 @@ def known_questions(card_file: CardFile) -> list[KnownQuestion]:
         raise NotFound(
             f"{shown(card_file.path)} names no labelled questions; add 'probes: {{known: FILE}}' with JSON Lines"
         )
-    beside = card_file.path.resolve().parent
-    folders = [beside, beside.parent / "data" / "questions", shipped() / "data" / "questions"]
-    for folder in folders:
-        path = (folder / name).resolve()
-        if path.is_relative_to(folder.resolve()) and os.path.isfile(path):
-            return read_known(path)
+    path = questions_file(card_file)
+    if path is not None:
+        return read_known(path)
     problem = f"'{one_line(name)}' is neither beside the card nor in data/questions/"
     remedy = "write the path relative to one of the two"
     raise FileFaults([Fault(lines.file, lines.line(_KEY), ".".join(_KEY), problem, remedy)])
+
+
+def known_faults(path: Path) -> tuple[Fault, ...]:
+    """What is wrong with the questions that the card at `path` names; nothing where the card itself is at fault."""
+    try:
+        card_file = load_card(path)
+    except FileFaults:
+        return ()
+    try:
+        if card_file.card.probes.known is not None:
+            known_questions(card_file)
+    except FileFaults as error:
+        return error.faults
+    return ()
 
 
 def read_known(path: Path) -> list[KnownQuestion]:

@@ -8,7 +8,13 @@ import pytest
 
 from roleplay.cards.load import CardFile, load_card
 from roleplay.errors import FileFaults, NotFound
-from roleplay.evaluation.known_questions import KnownQuestion, known_questions, read_known
+from roleplay.evaluation.known_questions import (
+    KnownQuestion,
+    known_faults,
+    known_questions,
+    questions_file,
+    read_known,
+)
 from roleplay.paths import shipped
 
 PLAIN = {"question": "When?", "accept": ["nine"], "evidence": "until nine", "file": "soup.md", "kind": "plain"}
@@ -108,3 +114,23 @@ def test_those_that_ship_are_sound_and_their_evidence_stands_in_the_books(name: 
         if one.answerable and one.file.endswith((".md", ".txt")):
             book = (shipped() / "data" / "knowledge" / one.file).read_text(encoding="utf-8")
             assert "".join(one.evidence.split()) in "".join(book.split()), one.question
+
+
+def test_a_card_is_checked_together_with_its_questions(tmp_path: Path) -> None:
+    card_naming(tmp_path, "q.jsonl")
+    (missing,) = known_faults(tmp_path / "mira.yaml")
+    assert "'q.jsonl' is neither beside the card nor in data/questions/" in str(missing)
+    written(tmp_path / "q.jsonl", PLAIN, PLAIN | {"kind": "plane"})
+    (wrong, *_) = known_faults(tmp_path / "mira.yaml")
+    assert "is no kind (seen: 'plane')" in str(wrong)
+    written(tmp_path / "q.jsonl", PLAIN)
+    assert known_faults(tmp_path / "mira.yaml") == ()
+    (tmp_path / "mira.yaml").write_text("schema: 1\n", encoding="utf-8")
+    assert known_faults(tmp_path / "mira.yaml") == ()
+
+
+def test_a_file_that_is_not_here_is_no_file(tmp_path: Path) -> None:
+    assert questions_file(card_naming(tmp_path, None)) is None
+    assert questions_file(card_naming(tmp_path, "q.jsonl")) is None
+    path = written(tmp_path / "q.jsonl", PLAIN)
+    assert questions_file(card_naming(tmp_path, "q.jsonl")) == path.resolve()

@@ -1,4 +1,4 @@
-"""`roleplay cards check`: every fault of cards and their corpora."""
+"""`roleplay cards check`: every fault of cards, their corpora and their labelled questions."""
 
 import typer
 
@@ -9,16 +9,18 @@ def check_cards(
     names: list[str] = typer.Argument(None, help="Names or paths; all characters in reach if left out."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON array of faults."),
 ) -> None:
-    """Check cards and their corpora; every fault with file, line and remedy. Exit status 1 if there is one."""
+    """Check cards, corpora and labelled questions; every fault with file, line and remedy. Exit status 1 if there is one."""
     from dataclasses import asdict
 
     from roleplay.cards.find import find_card, find_cards
     from roleplay.dataset.entries import all_faults
+    from roleplay.evaluation.known_questions import known_faults
     from roleplay.paths import find_home
 
     home = find_home()
     names = names or list(find_cards(home))
-    faults = [fault for name in names for fault in all_faults(find_card(name, home))]
+    paths = [find_card(name, home) for name in names]
+    faults = [fault for path in paths for fault in (*all_faults(path), *known_faults(path))]
     if as_json:
         emit_json([asdict(fault) for fault in faults])
     else:
