@@ -9,7 +9,7 @@ def check_cards(
     names: list[str] = typer.Argument(None, help="Names or paths; all characters in reach if left out."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON array of faults."),
 ) -> None:
-    """Check cards, corpora, labelled questions; every fault with file, line and remedy. Exit status 1 if there is one."""
+    """Check cards, corpora, labelled questions; every fault with file, line, remedy. Exit status 1 if there is one."""
     from dataclasses import asdict
 
     from roleplay.cards.find import find_card, find_cards
