@@ -255,7 +255,10 @@ def test_a_chat_goes_on_with_the_book_it_was_begun_with(
     again = Talk(changed, Manner(), home, store, Here(open_with(changed, home, engine)))  # type: ignore[arg-type]
     again.load()
     again.resume(1)
-    assert told(hears(again, "The soup?").recalled) == [("book", "Soup is Mira's.")]
+    reply = hears(again, "The soup?")
+    assert told(reply.recalled) == [("book", "Soup is Mira's.")]
+    again.wish(reply.recalled[0].passage.identity, "excluded")
+    assert told(known_for(again, None)) == [("excluded", "Soup is Mira's.")]
     again.use_new_card()
     assert told(hears(again, "The soup?").recalled) == [("book", "No soup today.")]
 
