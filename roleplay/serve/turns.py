@@ -12,8 +12,8 @@ def read_turns(messages: Sequence[Message]) -> tuple[tuple[Turn, ...], str]:
     """The turns up to the person's last, and the beginning of the reply where the assistant has spoken after it.
 
     Messages of one side that follow each other are one turn. What the system says at the head is one turn, which goes
-    on from the card's prefixes; what it says later stands before the person's next turn, or last one where none comes.
-    Empty messages are left out. Raises Refusal where nothing is left.
+    on from the card's prefixes; what it says later stands before the person's next turn, or the last one, or at the
+    head where there is none. Empty messages are left out. Raises Refusal where nothing is left.
     """
     turns: list[Turn] = []
     late: list[str] = []
@@ -37,7 +37,10 @@ def read_turns(messages: Sequence[Message]) -> tuple[tuple[Turn, ...], str]:
 
 
 def _with_late(turns: list[Turn], late: list[str]) -> list[Turn]:
-    at = next((i for i in reversed(range(len(turns))) if turns[i].role == "user"), None)
-    if not late or at is None:
+    if not late:
         return turns
-    return [*turns[:at], Turn("user", "\n\n".join([*late, turns[at].text])), *turns[at + 1 :]]
+    at = next((i for i in reversed(range(len(turns))) if turns[i].role == "user"), None)
+    if at is not None:
+        return [*turns[:at], Turn("user", "\n\n".join([*late, turns[at].text])), *turns[at + 1 :]]
+    head = [turns[0].text] if turns and turns[0].role == "system" else []
+    return [Turn("system", "\n\n".join([*head, *late])), *turns[len(head) :]]

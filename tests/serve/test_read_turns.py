@@ -58,3 +58,10 @@ def test_without_a_word_to_answer_the_messages_are_refused(spoken: list[Spoken])
     with pytest.raises(Refusal, match="nothing to answer") as refused:
         read_turns(messages(*spoken))
     assert (refused.value.status, refused.value.param, refused.value.code) == (400, "messages", "empty")
+
+
+def test_what_the_system_says_late_to_a_conversation_without_a_person_stands_at_its_head() -> None:
+    said = [("assistant", "Soup's on."), ("system", "Be brief.")]
+    assert read_turns(messages(*said)) == ((Turn("system", "Be brief."),), "Soup's on.")
+    said = [("system", "It rains."), *said]
+    assert read_turns(messages(*said)) == ((Turn("system", "It rains.\n\nBe brief."),), "Soup's on.")
