@@ -132,6 +132,11 @@ def test_a_pair_needs_no_more_than_turns_replies_and_why(write: Write) -> None:
             "provenance.rejected.sampling.seed",
             "input should be a finite number (seen: true)",
         ),
+        (
+            {"provenance": {"rejected": {"sampling": {"seed": float("nan")}}}},
+            "provenance.rejected.sampling.seed",
+            "input should be a finite number (seen: NaN)",
+        ),
         ({"why": "swiped"}, "why", 'is no choice (seen: "swiped")'),
         ({"prefixes": [1]}, "prefixes.0", "input should be a valid string (seen: 1)"),
         ({"chosen": " \x1b\n"}, "chosen", "is without text (seen: ' \\x1b\\n')"),
@@ -193,7 +198,7 @@ def test_control_characters_are_cleaned_on_both_ways(write: Write) -> None:
     side = Side(lane="ba\x1bse", prefixes=("w\x9bho",), sampling={"se\x07ed": 1})
     made = Pair((Turn("user", hostile),), hostile, "So\x1bup.", "edit", ("w\x9bho",), Provenance(chosen=side))
     (line,) = pair_lines([made])
-    assert all(char == "\n" or char >= " " for char in line)
+    assert clean(line) == line
     raw = {"turns": [{"user": hostile}], "chosen": hostile, "rejected": "Soup.", "why": "edit", "prefixes": ["w\x9bho"]}
     raw["provenance"] = {"chosen": {"lane": "ba\x1bse", "prefixes": ["w\x9bho"], "sampling": {"se\x07ed": 1}}}
     for path in (write("ours.jsonl", line), write("theirs.jsonl", lines(raw))):
@@ -223,10 +228,11 @@ def test_a_pair_is_known_by_what_was_said_alone() -> None:
     others = [
         replace(LEEK, chosen=LEEK.rejected, rejected=LEEK.chosen),
         replace(LEEK, turns=LEEK.turns[1:]),
+        replace(LEEK, turns=(LEEK.turns[0], Turn("user", "Which one?"))),
         replace(LEEK, rejected="Stew."),
     ]
     assert same.identity == LEEK.identity
-    assert len({LEEK.identity, *(other.identity for other in others)}) == 4
+    assert len({LEEK.identity, *(other.identity for other in others)}) == 5
 
 
 def test_pairs_that_turn_each_other_round_are_found() -> None:

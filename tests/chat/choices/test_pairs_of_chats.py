@@ -108,15 +108,40 @@ def test_a_lane_that_is_talked_with_is_preferred_to_those_beside(
 def test_a_lane_that_was_taken_over_is_preferred_and_learned_for_the_prompt_of_the_chat(
     store: ChatStore, chosen: Callable[..., Choices]
 ) -> None:
+    place(
+        store,
+        {"text": "Leek, as ever.", "prefixes": ["who"]},
+        {"text": "There is none.", "lane": "base"},
+        {"text": "What you brought.", "lane": "base+prefix", "beside": True, "prefixes": ["late"]},
+        kept=1,
+    )
+    _, _, taken, _ = store.turns(1)
+    store.mark(taken.id, beside=False, taken=True, deleted=False)
+
+    own, beside = chosen().pairs
+
+    assert told([own, beside]) == [
+        ("lane", "There is none.", "Leek, as ever."),
+        ("lane", "There is none.", "What you brought."),
+    ]
+    for pair in (own, beside):
+        assert (pair.prefixes, pair.provenance.chosen.prefixes) == (("who",), ())
+
+
+def test_taking_a_lane_over_is_a_choice_at_once(store: ChatStore, chosen: Callable[..., Choices]) -> None:
     session = begin(Backwards("Leek, as ever."), store)
     session.say("Which soup?")
     hear(session, BESIDE)
     session.take(session.beside(session.line[0])[0])
+    session.edit(session.line[-1], "Leek. Sit down.")
 
-    (pair,) = chosen().pairs
+    edit, lane = sorted(chosen().pairs, key=lambda pair: pair.why)
 
-    assert told([pair]) == [("lane", ".reve sa ,keeL", "Leek, as ever.")]
-    assert (pair.prefixes, pair.provenance.chosen.prefixes) == (("who",), ())
+    assert told([edit, lane]) == [
+        ("edit", "Leek. Sit down.", ".reve sa ,keeL"),
+        ("lane", "Leek. Sit down.", "Leek, as ever."),
+    ]
+    assert (edit.prefixes, lane.prefixes) == (("who",), ("who",))
 
 
 def test_of_a_lane_beside_only_the_newest_reply_counts(store: ChatStore, chosen: Callable[..., Choices]) -> None:
@@ -135,11 +160,12 @@ def test_of_a_lane_beside_only_the_newest_reply_counts(store: ChatStore, chosen:
     assert found.pairs_left == (("is of a lane beside that was drawn again", 1),)
 
 
+@pytest.mark.parametrize("own", [True, False])
 def test_a_lane_with_a_memory_of_its_own_answered_something_else(
-    store: ChatStore, chosen: Callable[..., Choices]
+    store: ChatStore, chosen: Callable[..., Choices], own: bool
 ) -> None:
     session = begin(Backwards("Leek, as ever.", "In an hour."), store)
-    session.settings = session.settings.changed(own_history=True)
+    session.settings = session.settings.changed(own_history=own)
     for text in ("Which soup?", "When?"):
         session.say(text)
         hear(session, BESIDE)
@@ -147,8 +173,9 @@ def test_a_lane_with_a_memory_of_its_own_answered_something_else(
 
     found = chosen()
 
-    assert told(found.pairs) == [("lane", "Leek, as ever.", ".reve sa ,keeL")]
-    assert found.pairs_left == (("is of a lane beside that remembered replies of its own", 1),)
+    pairs = [("lane", "Leek, as ever.", ".reve sa ,keeL"), ("lane", "In an hour.", ".ruoh na nI")]
+    assert told(found.pairs) == (pairs[:1] if own else pairs)
+    assert found.pairs_left == ((("is of a lane beside that remembered replies of its own", 1),) if own else ())
 
 
 @pytest.mark.parametrize(
