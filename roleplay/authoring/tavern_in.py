@@ -22,7 +22,7 @@ from roleplay.text import one_line
 ARCHIVE = "charx"
 """Folder, below the character's own, for the files of an archive."""
 
-_PACK = "comes in a pack: 'roleplay pack install' brings its adapter and its evidence too"
+_PACK = "comes in a pack: 'roleplay pack install' brings its adapter, its books and its evidence too"
 
 
 @dataclass(frozen=True)

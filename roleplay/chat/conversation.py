@@ -121,6 +121,7 @@ class Conversation:
             return said
         stopped = "end" if said.lane is not None else None
         edited = Said(said.role, text, said.lane, said.prefixes, stopped, origin=said, drawn=said.drawn)
+        edited.recalled = said.recalled
         self._go(self.tree.add(edited, said.parent))
         return edited
 

@@ -185,3 +185,9 @@ def test_a_pygmalion_card_has_its_fields_renamed() -> None:
     card = arrive(value, "card.json", None, "x").character.card
     assert [prefix.text for prefix in card.prefixes] == ["Low voice.", "Night."]
     assert (card.display_name, card.greeting) == ("Mina", "Evening.")
+
+
+def test_a_word_that_means_passages_here_means_nothing_in_a_strangers_card() -> None:
+    value = {"data": {"name": "Mina", "description": "{{char}} knows {{knowledge}} by heart."}}
+    (prefix,) = arrive(value, "card.json", None, "x").character.card.prefixes
+    assert prefix.text == "{{char}} knows {{ knowledge }} by heart."

@@ -20,8 +20,8 @@ MOST = 256 * 2**20
 MOST_CARD = 32 * 2**20
 """Largest `card.json` in bytes."""
 MOST_FILES = 2000
-_ADAPTER = f"{OURS}adapter/"
-"""Weights of a pack; no part of a card, and large."""
+_ASIDE = (f"{OURS}adapter/", f"{OURS}data/")
+"""Weights and books of a pack; no part of a card, and large."""
 _LISTED = b"PK\x01\x02"
 """What every line of an archive's table begins with."""
 
@@ -59,7 +59,7 @@ def read_charx(data: bytes, file: str) -> Charx:
                         file, f"holds '{one_line(entry.filename)}' twice", "pack it again with each file once"
                     )
                 seen.add(entry.filename.casefold())
-                if entry.filename.startswith(_ADAPTER):
+                if entry.filename.startswith(_ASIDE):
                     continue
                 if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise refused(

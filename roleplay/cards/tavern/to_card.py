@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from roleplay.cards.load import cleaned
+from roleplay.cards.model import PASSAGES
 from roleplay.cards.tavern.character import EXAMPLES
 from roleplay.cards.tavern.examples import Examples, parse_examples
 from roleplay.text import clean
@@ -55,6 +56,8 @@ def _prefixes(data: dict[str, Any]) -> list[dict[str, Any]]:
         text = _filled(data.get(field))
         # `{{original}}` stands for what the person's program would say; alone it adds nothing to a prompt of ours.
         if text and re.sub(r"\{\{\s*original\s*\}\}", "", text, flags=re.IGNORECASE).strip():
+            # Of another program's word ours is made none: only one prefix may say where passages stand.
+            text = text.replace(PASSAGES, PASSAGES.replace("{{", "{{ ").replace("}}", " }}"))
             prefixes.append({"id": id_, "text": text} | ({"place": "last_user"} if id_ in NEAR else {}))
     return prefixes
 
