@@ -148,6 +148,8 @@ def gather(card_file: CardFile, format_: Format) -> Gathered:
         entries.append(entry.model_copy(update={"path": place}))
         gathered.carried.append(entry.path)
     gathered.left_behind += [f"{name}: knowledge files do not travel" for name in card.knowledge]
+    if card.probes.known is not None:
+        gathered.left_behind.append("probes.known: labelled questions do not travel")
     if not examples:
         gathered.sample = _sample(card_file)
     gathered.character = Character(card.model_copy(update={"corpora": entries}), tuple(examples), files)

@@ -122,8 +122,6 @@ def _own_files(card_file: CardFile, home: Home, wanted: Wanted) -> tuple[Card, d
         left_out += books.left_behind
     elif card_file.card.knowledge:
         left_out.append("knowledge: left out on request")
-    if card_file.card.probes.known is not None:
-        left_out.append("probes.known: labelled questions do not travel")
     files[card_place(card.name)] = card_yaml(card).encode()
     files[CARD] = _tavern(card, gathered, wanted)
     return card, files, left_out

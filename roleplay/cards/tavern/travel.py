@@ -185,6 +185,7 @@ def _settled(values: Any, files: Mapping[str, str]) -> Character | None:
             corpora.append({"path": EXAMPLES, "kind": "dialogue"})
         card = {key: field for key, field in card.items() if key not in ("avatar", "knowledge")}
         card["extra"] = {key: field for key, field in card.get("extra", {}).items() if key != "tavern"}
+        card["probes"] = {key: field for key, field in card.get("probes", {}).items() if key != "known"}
         return _character({"card": card | {"corpora": corpora}, "examples": values["examples"]}, files)
     except (ValidationError, KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -192,4 +193,5 @@ def _settled(values: Any, files: Mapping[str, str]) -> Character | None:
 
 def _without_extra(card: Card) -> Card:
     extra = {key: field for key, field in card.extra.items() if key != "tavern"}
-    return card.model_copy(update={"extra": extra, "avatar": None, "knowledge": []})
+    probes = card.probes.model_copy(update={"known": None})
+    return card.model_copy(update={"extra": extra, "avatar": None, "knowledge": [], "probes": probes})

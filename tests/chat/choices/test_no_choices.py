@@ -70,10 +70,12 @@ def test_choices_that_contradict_each_other_are_both_left_out(store: ChatStore, 
 def test_the_same_choice_in_two_chats_counts_once_and_the_newest_is_kept(
     store: ChatStore, chosen: Callable[..., Choices]
 ) -> None:
+    place(store, A)
     place(store, A, B)
-    place(store, A, B)
+    question = store.turns(1)[0].id
+    store.add(1, question, "assistant", B["text"], lane="persona+prefix", stopped="end", head=False)
     (pair,) = chosen().pairs
-    assert pair.provenance.chat == 2
+    assert pair.provenance.chat == 1
     assert chosen().pairs_left == (("was chosen before in the same words", 1),)
 
 
