@@ -15,6 +15,7 @@ from roleplay.errors import ContextFull, UsageError
 from roleplay.generation.events import Cancel, Piece
 from roleplay.generation.lanes import Lane, lane_named
 from roleplay.generation.settings import Sampling
+from roleplay.text import fingerprint
 
 
 class Session(Conversation):
@@ -161,7 +162,8 @@ class Session(Conversation):
     ) -> Iterator[Heard]:
         """Write down what the lanes say, and pass it on."""
         first = question.asks[0].lane if joins else None
-        drawn = json.dumps({**asdict(question.sampling), "strength": question.strength, **about})
+        card = fingerprint(self.pin(None, None).card or "")
+        drawn = json.dumps({**asdict(question.sampling), "strength": question.strength, "card": card, **about})
         replies: dict[Lane, Said] = {}
         for heard in self.answers.answer(question, cancel):
             if isinstance(heard, Asked):

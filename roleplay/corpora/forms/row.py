@@ -95,6 +95,9 @@ def dialogue(turns: Sequence[Turn], source: str) -> Dialogue:
 def pair(prompt: Sequence[Turn], chosen: str, rejected: str, source: str) -> Pair:
     """A pair from cleaned text."""
     asked = [turn for turn in prompt if turn.role != "system" or turn.text]
+    first = int(bool(asked) and asked[0].role == "system")
+    if len(asked) > first + 1 and asked[first].role == "user" and not asked[first].text:
+        del asked[first]  # the character opens the conversation
     if not asked or asked[-1].role != "user" or any(not turn.text for turn in asked):
         raise Drop("has an empty question")
     if not chosen or not rejected:

@@ -53,7 +53,7 @@ def test_a_pair_tells_where_it_comes_from_and_how_its_sides_were_drawn(
     assert pair.prefixes == ("who",)
     assert (where.chosen.base, where.chosen.adapter, where.chosen.lane) == ("pocket@1", "mira/one@12", "persona+prefix")
     drawn = json.loads(kept.drawn)
-    assert where.chosen.sampling == {key: drawn[key] for key in drawn if key not in about}
+    assert where.chosen.sampling == {key: drawn[key] for key in drawn if key not in (*about, "card")}
     assert (where.chosen.sampling["seed"], where.rejected.sampling["seed"]) == (8, 7)
 
 
