@@ -1,9 +1,9 @@
-"""What came to mind for a reply, and what a person wishes to come to mind."""
+"""What came to mind for a reply, and where it stands."""
 
 import contextlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from roleplay.chat.settings import ChatSettings
+from roleplay.chat.wishes import Wish
 from roleplay.knowledge.passage import Passage, Recalled
 
 if TYPE_CHECKING:
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from roleplay.chat.said import Said
     from roleplay.chat.talk import Talk
     from roleplay.knowledge.search import Index
-
-Wish = Literal["pinned", "excluded"]
-"""A passage always comes to mind, or never."""
-_MOST = 100
-"""Wishes of each kind that a chat holds; the oldest leave."""
 
 
 def known_for(talk: "Talk", reply: "Said | None") -> list[Recalled]:
@@ -45,15 +40,6 @@ def around(talk: "Talk", passage: Passage, reach: int = 2) -> list[Passage]:
     """`passage` among its neighbours in its file, as far as they are known. Raises StorageError."""
     with _index(talk) as index:
         return [passage] if index is None else index.around(passage, reach)
-
-
-def wished(settings: ChatSettings, identity: str, wish: Wish) -> dict[Wish, tuple[str, ...]]:
-    """The wishes with this one more, or without it where it was held already; a passage has one wish at most."""
-    other: Wish = "excluded" if wish == "pinned" else "pinned"
-    held: tuple[str, ...] = getattr(settings, wish)
-    rest = tuple(one for one in getattr(settings, other) if one != identity)
-    new = tuple(one for one in held if one != identity) if identity in held else (*held, identity)[-_MOST:]
-    return {wish: new, other: rest}
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from roleplay.chat.backend import check_whole
 from roleplay.chat.company import Company
 from roleplay.chat.figures import Figures
 from roleplay.chat.inspection import LookUp, Sent, Weigh, Weighed
-from roleplay.chat.known import Wish, wished
 from roleplay.chat.manner import Manner
 from roleplay.chat.pinned import what_changed
 from roleplay.chat.process import AnswerProcess
@@ -22,6 +21,7 @@ from roleplay.chat.session import Session
 from roleplay.chat.settings import STRONGEST
 from roleplay.chat.store import ChatStore, Pin
 from roleplay.chat.wire import Ready
+from roleplay.chat.wishes import Wish, wished
 from roleplay.errors import UsageError
 from roleplay.generation.events import Cancel
 from roleplay.generation.lanes import LANES, Lane, lane_named

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from roleplay.cards.load import CardFile, load_card
 from roleplay.cards.model import KNOWLEDGE
 from roleplay.chat.inspection import LookUp, Sent, Weigh
-from roleplay.chat.known import around, known_for, wished
+from roleplay.chat.known import around, known_for
 from roleplay.chat.manner import Manner
 from roleplay.chat.open import Opened
 from roleplay.chat.question import Asked, Heard, Question
@@ -22,6 +22,7 @@ from roleplay.chat.settings import ChatSettings
 from roleplay.chat.store import ChatStore
 from roleplay.chat.talk import Talk
 from roleplay.chat.wire import Ready, decode, encode
+from roleplay.chat.wishes import wished
 from roleplay.dataset.build import card_prefixes
 from roleplay.dataset.render import make_renderer
 from roleplay.dataset.unit import Voice

@@ -17,9 +17,9 @@ from tui.panels import jobs
 from tui.plain import plain
 
 if TYPE_CHECKING:
-    from roleplay.chat.known import Wish
     from roleplay.chat.said import Said
     from roleplay.chat.talk import Talk
+    from roleplay.chat.wishes import Wish
     from roleplay.knowledge.passage import Recalled
 
 _LIST_KEYS = "p pin · x leave out · Enter shows it where it stands · Esc closes"
