@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from roleplay.text import fingerprint
+from roleplay.text import fingerprint, one_line
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Place:
     def shown(self) -> str:
         """The place as a person reads it: `harbour.md:12 · Fog · Bells`."""
         at = f":{self.line}" if self.line is not None else f", p. {self.page}" if self.page is not None else ""
-        return " · ".join([f"{self.file}{at}", *self.headings])
+        return " · ".join([f"{one_line(self.file, 120)}{at}", *(one_line(heading, 120) for heading in self.headings)])
 
 
 @dataclass(frozen=True)
