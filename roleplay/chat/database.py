@@ -3,14 +3,14 @@
 import contextlib
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from roleplay.errors import StorageError
 from roleplay.findable import spaced
 from roleplay.paths import shown, storing
+from roleplay.sqlite_file import PATIENCE, Run, transaction, write_ahead
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -50,12 +50,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """Statements that lead from each version of the file to the next; `PRAGMA user_version` counts those applied."""
 
-PATIENCE = 10.0
-"""Seconds to wait for another program that is writing."""
-
-Run = Callable[..., sqlite3.Cursor]
-"""Executes one statement with its values."""
-
 
 class Database:
     """The file; threads may share it, and so may programs."""
@@ -77,7 +71,7 @@ class Database:
             )
         with self._failing():
             self._connection.execute("PRAGMA foreign_keys = ON")
-            self._write_ahead()
+            write_ahead(self._connection)
             self._connection.execute("PRAGMA synchronous = FULL")
             if version < newest:
                 self._migrate()
@@ -90,15 +84,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Run]:
         """Statements that take effect together or not at all; on disk when this ends. Raises StorageError."""
-        with self._failing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # some failures have rolled back by themselves
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._failing(), transaction(self._connection) as run:
+            yield run
 
     def close(self) -> None:
         """Close the file."""
@@ -106,18 +93,6 @@ class Database:
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def _write_ahead(self) -> None:
-        """Keep a write-ahead log. SQLite does not wait for its turn with this one statement, so it is asked again."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
 
     def _migrate(self) -> None:
         """Bring the file to the newest version, whole or not at all."""

@@ -3,9 +3,8 @@
 import contextlib
 import sqlite3
 import threading
-import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from roleplay.errors import NotFound, StorageError
 from roleplay.paths import shown, storing
+from roleplay.sqlite_file import PATIENCE, Run, transaction, write_ahead
 
 _FORM = 1
 """Raised whenever the tables, the splitting or the words of the index change."""
@@ -37,11 +37,6 @@ _SCHEMA = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
-_PATIENCE = 10.0
-"""Seconds to wait for another program that is writing."""
-
-Run = Callable[..., sqlite3.Cursor]
-"""Executes one statement with its values."""
 
 
 class Database:
@@ -61,7 +56,7 @@ class Database:
             self._connection = self._opened()
             self._check(write)
             if write:
-                self._write_ahead()
+                write_ahead(self._connection)
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._create()
             else:
@@ -83,15 +78,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Run]:
         """Statements that take effect together or not at all; on disk when this ends. Raises StorageError."""
-        with self.failing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # some failures have rolled back by themselves
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self.failing(), transaction(self._connection) as run:
+            yield run
 
     @contextlib.contextmanager
     def failing(self) -> Iterator[None]:
@@ -118,7 +106,7 @@ class Database:
         return f"roleplay knowledge build {self.path.stem}"
 
     def _opened(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
 
     def _check(self, write: bool) -> None:
         """Refuse what is no index; one of another version is removed to be built anew."""
@@ -141,18 +129,6 @@ class Database:
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-    def _write_ahead(self) -> None:
-        """Keep a write-ahead log, so that the old index is read while another is written."""
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:  # SQLite does not wait for its turn with this one statement
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
 
     def _create(self) -> None:
         if self._pragma("user_version") == VERSION:

@@ -5,10 +5,11 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from roleplay.knowledge.database import Database, Run
+from roleplay.knowledge.database import Database
 from roleplay.knowledge.embed import Embedder
 from roleplay.knowledge.index import indexed
 from roleplay.knowledge.passage import Passage, Place
+from roleplay.sqlite_file import Run
 
 _ADD = (
     "INSERT INTO passages (file, text, tokens, headings, page, line, start, end, identity) "
