@@ -1,0 +1,1 @@
+"""Tuning by choices: pairs of replies, or a reward, move an adapter away from where it starts."""
