@@ -35,16 +35,18 @@ def finish(
     state: TrainerState,
     seconds: float,
     *,
-    pad: int,
     early: bool,
     say: Callable[[str], None] = lambda text: None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Measure the best, draw, and write the summary: the run is finished. The model of `job` is changed by it."""
+    """Measure the best, draw, and write the summary: the run is finished. The model of `job` is changed by it.
+
+    `more` is what else the summary tells.
+    """
     if process() != 0:
         return {"finished": True}
-    metrics, tuning = read_metrics(job.run.metrics), job.config.settings.tuning
+    tuning, pad = job.config.settings.tuning, int(job.base.tokenizer.pad_token_id)
     best = job.run.result("best", tuning)
-    draw_losses(metrics, f"{job.config.character}: {job.run.name}", job.run.picture)
     if tuning == "lora":
         tuned = load_adapter(take_off(job).base, best)
         bits = lane_bits(tuned, job.corpus, pad)
@@ -52,12 +54,26 @@ def finish(
     else:
         bits = _whole_bits(job, pad)
     summary = {
+        **told(job, state, seconds, early=early),
+        **(more or {}),
+        "heldout_bits_per_character": {lane: asdict(interval) for lane, interval in bits.items()},
+        "adapter" if tuning == "lora" else "base": str(best),
+    }
+    job.run.write_summary(summary)
+    return summary
+
+
+def told(job: Job, state: TrainerState, seconds: float, *, early: bool) -> dict[str, Any]:
+    """What every summary tells; its losses are drawn."""
+    metrics = read_metrics(job.run.metrics)
+    draw_losses(metrics, f"{job.config.character}: {job.run.name}", job.run.picture)
+    return {
         "finished": True,
         "character": job.config.character,
         "run": job.run.name,
         "folder": str(job.run.folder),
         "preset": job.config.preset,
-        "tuning": tuning,
+        "tuning": job.config.settings.tuning,
         "steps": state.global_step,
         "stopped_early": early,
         "epochs": round(state.epoch or 0, 2),
@@ -68,12 +84,8 @@ def finish(
         "heldout_loss": _newest(metrics, "eval_loss"),
         "best_heldout_loss": state.best_metric,
         "best_step": state.best_global_step,
-        "heldout_bits_per_character": {lane: asdict(interval) for lane, interval in bits.items()},
-        "adapter" if tuning == "lora" else "base": str(best),
         "picture": str(job.run.picture),
     }
-    job.run.write_summary(summary)
-    return summary
 
 
 def canaries_of(corpus: Trainable[Any], engine: Engine, adapter: Path) -> Canaries:

@@ -9,9 +9,9 @@ import torch
 
 from roleplay.dataset.counts import Counts, count
 from roleplay.dataset.tree import tree_of
-from roleplay.training.prepare import Job, steps_of
+from roleplay.training.prepare import Job
 from roleplay.training.run import Run
-from roleplay.training.tune import make_trainer
+from roleplay.training.tune import Beside, make_trainer
 from roleplay.training.watch import Progress, Watch
 
 _TIMED = 4
@@ -99,7 +99,7 @@ def forecast(job: Job) -> Forecast:
         parameters=job.parameters,
         counts=count(job.corpus),
         samples_per_step=size,
-        steps=steps_of(settings, job.corpus),
+        steps=job.material.steps(settings),
         tree_tokens=sum(trees) / len(steps),
         padded_tokens=sum(padded) / len(steps),
         batching=decisions.batching,
@@ -108,7 +108,7 @@ def forecast(job: Job) -> Forecast:
         device=decisions.device,
         memory=Memory(frozen, learning, learning, 2 * learning, activations, _peak(decisions.device)),
         seconds_per_step=seconds,
-        seconds=seconds * steps_of(settings, job.corpus),
+        seconds=seconds * job.material.steps(settings),
     )
 
 
@@ -122,8 +122,9 @@ def _time_steps(job: Job) -> float:
     short = {"max_steps": _TIMED + 1, "logging_steps": _BEYOND, "save_steps": _BEYOND, "eval_steps": _BEYOND}
     with tempfile.TemporaryDirectory() as folder:
         config = replace(job.config, settings=job.config.settings.model_copy(update=short))
-        trial = replace(job, run=Run(Path(folder)), config=config)
-        make_trainer(trial, heldout=[], resumed_step=0, save_best=lambda: None, callbacks=[Watch(note)]).train()
+        material = replace(job.material, has_heldout=False)
+        trial = replace(job, run=Run(Path(folder)), config=config, material=material)
+        make_trainer(trial, heldout=[], beside=Beside(callbacks=[Watch(note)])).train()
     return (moments[_TIMED + 1] - moments[1]) / _TIMED
 
 

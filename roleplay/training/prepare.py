@@ -1,8 +1,7 @@
 """From card, base and settings to a run that is ready to train."""
 
-import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,25 +11,25 @@ import torch
 from transformers import set_seed
 
 from roleplay.cards.load import CardFile
-from roleplay.dataset.blocks import build_text_corpus
-from roleplay.dataset.build import build_corpus
-from roleplay.dataset.render import make_renderer
+from roleplay.dataset.sample import Sample
 from roleplay.dataset.trainable import Trainable
 from roleplay.errors import RunError
-from roleplay.knowledge.memory import Memory
 from roleplay.models.adapter import adapter_parameters, attach_new, attach_saved
-from roleplay.models.base import Base, load_base, load_context, load_tokenizer
+from roleplay.models.base import Base, load_base
 from roleplay.models.spec import BaseSpec
 from roleplay.models.whole import unfreeze
 from roleplay.paths import shown
 from roleplay.training.decide import decide, settle
 from roleplay.training.heap import keep_freed_memory
+from roleplay.training.material import Material
 from roleplay.training.memory import check_base
-from roleplay.training.origin import replayed
 from roleplay.training.processes import from_first, processes
 from roleplay.training.run import Decisions, Run, RunConfig
 from roleplay.training.schedule import check_scheduler
 from roleplay.training.settings import Resolved, Settings
+
+Attach = Callable[[Base, Settings], tuple[Any, str]]
+"""Puts on a base what learns, and names it for people."""
 
 _LIBRARIES = ("torch", "transformers", "peft", "accelerate")
 _DECIDING = ("device", "dtype", "quant", "tuning", "batching", "max_tokens_per_pass", "dropout", "optimizer")
@@ -61,7 +60,7 @@ class Job:
     """The character."""
     config: RunConfig
     """What decides the result."""
-    corpus: Trainable[Any]
+    material: Material
     """What is trained."""
     base: Base
     """The base, loaded as the decisions say."""
@@ -70,6 +69,11 @@ class Job:
     tuned: Any
     """The base with the adapter on it, or with weights of its own that learn."""
 
+    @property
+    def corpus(self) -> Trainable[Any]:
+        """The character's own dialogues or texts."""
+        return self.material.corpus
+
 
 def prepare(
     run: Run,
@@ -77,15 +81,15 @@ def prepare(
     spec: BaseSpec,
     resolved: Resolved,
     former: RunConfig | None,
+    material: Material,
     *,
-    cache: Path | None,
-    books: Path,
     anyway: bool = False,
     loaded: Loaded | None = None,
+    attach: Attach | None = None,
 ) -> Job:
-    """Load everything, pass the gate and settle the run's configuration; `former` is that of a resumed run.
+    """Load everything and settle the run's configuration; `former` is that of a resumed run.
 
-    `cache` is the folder of rendered samples; `None` keeps none. `books` is the character's index, there or not.
+    `attach` puts on the base what learns; without it that is a LoRA, or weights of the base, as the settings say.
     `loaded` is used where it is the base that the run needs, in its number format unless one was chosen; after an error
     it may have an adapter on it. Raises RunError where card, dataset or base are no longer those of `former`, unless
     `anyway`, UsageError for a schedule that is none, and every error of loading.
@@ -93,14 +97,12 @@ def prepare(
     settings = resolved.settings
     if loaded and (settings.tuning != "lora" or (loaded.base.spec, loaded.quant) != (spec, settings.quant)):
         loaded = None
-    corpus = _build(card_file, spec, settings, cache, books)
-    check_scheduler(settings, steps=steps_of(settings, corpus), heldout=bool(corpus.heldout()))
-    corpus.check(math.ceil(epochs_of(settings, corpus)))
+    check_scheduler(settings, steps=material.steps(settings), heldout=material.has_heldout)
     kept = former.decisions if former and not _decides_anew(former.settings, settings) else None
     deciding = settings
     if loaded and settings.dtype == "auto":  # which is faster was found out when it was loaded
         deciding = settings.model_copy(update={"dtype": loaded.dtype})
-    decisions = kept or from_first(lambda: decide(deciding, corpus.longest))
+    decisions = kept or from_first(lambda: decide(deciding, material.longest))
     if decisions.device == "cuda" and not torch.cuda.is_available():
         raise RunError(
             f"{shown(run.folder)} was begun on a GPU and there is none here; resume it there, or start a new run"
@@ -108,12 +110,12 @@ def prepare(
     if decisions.device == "cpu":
         keep_freed_memory()
     torch.set_num_threads(decisions.threads)
-    base, tuned, targets = _load(spec, settings, decisions, loaded)
+    base, tuned, targets = _load(spec, settings, decisions, loaded, attach or _attach)
     if kept is None:
         dtype = decisions.dtype
-        decisions = from_first(lambda: _settle(decisions, deciding, tuned, corpus, base))
+        decisions = from_first(lambda: _settle(decisions, deciding, tuned, material.samples, base))
         if decisions.dtype != dtype:
-            base, tuned, targets = _load(spec, settings, decisions, None)
+            base, tuned, targets = _load(spec, settings, decisions, None, attach or _attach)
     config = RunConfig(
         character=card_file.card.name,
         preset=resolved.preset,
@@ -122,33 +124,14 @@ def prepare(
         base=base.identity,
         base_source=spec.reference,
         card=card_file.identity,
-        dataset=corpus.fingerprint,
+        dataset=material.fingerprint,
         targets=targets,
         decisions=decisions,
         environment=_environment(settings),
     )
     if former is not None and not anyway:
         _refuse_changes(run, former, config)
-    return Job(run, card_file, config, corpus, base, adapter_parameters(tuned), tuned)
-
-
-def _build(card_file: CardFile, spec: BaseSpec, settings: Settings, cache: Path | None, books: Path) -> Trainable[Any]:
-    renderer = make_renderer(load_tokenizer(spec))
-    limit = min(settings.max_length, load_context(spec))
-    common: Mapping[str, Any] = {"limit": limit, "seed": settings.seed, "max_samples": settings.max_samples}
-    if settings.stage == "pt":
-        return build_text_corpus(card_file, renderer, **common)
-    extra = replayed(settings.from_adapter, settings.replay) if settings.from_adapter and settings.replay else []
-    memory = Memory(card_file.card, books, renderer.count, limit)
-    return build_corpus(
-        card_file,
-        renderer,
-        prefix_dropout=settings.prefix_dropout,
-        extra=extra,
-        cache=cache,
-        practise=memory.practice,
-        **common,
-    )
+    return Job(run, card_file, config, material, base, adapter_parameters(tuned), tuned)
 
 
 def load_bare(spec: BaseSpec, decisions: Decisions, quant: str) -> Loaded:
@@ -169,7 +152,9 @@ def take_off(job: Job) -> Loaded:
     return Loaded(job.base, config.decisions.device, config.decisions.dtype, config.settings.quant)
 
 
-def _load(spec: BaseSpec, settings: Settings, decisions: Decisions, loaded: Loaded | None) -> tuple[Base, Any, str]:
+def _load(
+    spec: BaseSpec, settings: Settings, decisions: Decisions, loaded: Loaded | None, attach: Attach
+) -> tuple[Base, Any, str]:
     """The base as decided, what learns on it, and its name for people; `loaded` is taken where it is just that."""
     if loaded is None or (loaded.device, loaded.dtype) != (decisions.device, decisions.dtype):
         # Weights that learn are kept in float32: in half of it, small steps would be rounded away.
@@ -178,7 +163,7 @@ def _load(spec: BaseSpec, settings: Settings, decisions: Decisions, loaded: Load
     base = loaded.base
     base.model.set_attn_implementation(decisions.attention)
     set_seed(settings.seed)
-    tuned, targets = _attach(base, settings)
+    tuned, targets = attach(base, settings)
     if settings.gradient_checkpointing:  # where it is on before, peft adds a hook that nobody can remove
         base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return base, tuned, targets
@@ -202,11 +187,9 @@ def _attach(base: Base, settings: Settings) -> tuple[Any, str]:
     return tuned, str(targets)
 
 
-def _settle(decisions: Decisions, settings: Settings, tuned: Any, corpus: Trainable[Any], base: Base) -> Decisions:
-    rows = corpus.epoch(0)
-    samples = [corpus.sample(row) for row in rows[: settings.batch_size * settings.grad_accum]]
-    every = [corpus.sample(row) for row in rows]
-    return settle(decisions, settings, tuned, samples, every, int(base.tokenizer.pad_token_id))
+def _settle(decisions: Decisions, settings: Settings, tuned: Any, samples: Sequence[Sample], base: Base) -> Decisions:
+    first = samples[: settings.batch_size * settings.grad_accum]
+    return settle(decisions, settings, tuned, first, samples, int(base.tokenizer.pad_token_id))
 
 
 def _decides_anew(former: Settings, settings: Settings) -> bool:
@@ -227,18 +210,3 @@ def _refuse_changes(run: Run, former: RunConfig, now: RunConfig) -> None:
             f"{shown(run.folder)} cannot go on: {', '.join(changed)} changed since it began; put back what it had, "
             "accept that with --resume --anyway, or start a new run without --resume"
         )
-
-
-def steps_of(settings: Settings, corpus: Trainable[Any]) -> int:
-    """Optimizer steps of a whole run."""
-    return settings.max_steps or math.ceil(settings.epochs * steps_per_epoch(settings, corpus))
-
-
-def epochs_of(settings: Settings, corpus: Trainable[Any]) -> float:
-    """Epochs of a whole run."""
-    return settings.max_steps / steps_per_epoch(settings, corpus) if settings.max_steps else settings.epochs
-
-
-def steps_per_epoch(settings: Settings, corpus: Trainable[Any]) -> int:
-    """Optimizer steps of an epoch, the last one of fewer samples included."""
-    return max(1, math.ceil(len(corpus.epoch(0)) / (settings.batch_size * settings.grad_accum)))

@@ -28,6 +28,14 @@ Scheduler = Literal[
     "greedy",
 ]
 
+Stage = Literal["sft", "pt", "dpo", "kto", "rm", "rloo", "grpo"]
+PAIRED = ("dpo", "kto", "rm")
+"""Stages that learn from pairs of replies: directly, each reply by itself, or to reward as a person would."""
+REWARDED = ("rloo", "grpo")
+"""Stages that draw replies and learn from what they are rewarded with."""
+PREFERENCE = (*PAIRED, *REWARDED)
+"""Stages of `roleplay.preference`."""
+
 FOLLOWS_LOSS = ("reduce_lr_on_plateau", "greedy")
 """Schedulers that look at held-out losses and keep their own state."""
 
@@ -37,8 +45,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
-    stage: Literal["sft", "pt"] = "sft"
-    """`sft` trains the answers of dialogues; `pt` every token of the card's `text` corpora, packed into full rows."""
+    stage: Stage = "sft"
+    """`sft` trains the answers of dialogues; `pt` every token of the card's `text` corpora, packed into full rows; the
+    others move an adapter by choices: see `PREFERENCE`."""
     tuning: Literal["lora", "freeze", "full"] = "lora"
     """`lora` makes an adapter; `freeze` trains the last layers, `full` every weight, and both write a new base."""
     freeze_layers: Annotated[int, Field(ge=1)] = 2
@@ -116,6 +125,20 @@ class Settings(BaseModel):
     """Compute each layer again in the backward pass instead of keeping it: less memory, more time."""
     compile: bool = False
     """Compile the model with torch, which takes its time first."""
+    pairs: tuple[str, ...] = ()
+    """Files of pairs: what is learned from, or, where replies are rewarded, what the best step is chosen by."""
+    beta: Annotated[float, Field(ge=0)] = 0.1
+    """How strongly the adapter is held to the one it began with: TRL's `beta`; 0 only where replies are rewarded."""
+    reward: str = ""
+    """What drawn replies are rewarded for, such as `stop + 2*ends(喵)`."""
+    generations: Annotated[int, Field(ge=2)] = 8
+    """Replies drawn to each prompt, which are compared with each other."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the replies that are drawn."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    """Tokens after which a drawn reply is cut."""
+    max_kl: Annotated[float, Field(gt=0)] | None = None
+    """Nats per reply by which the adapter may move away from the one it began with before the run ends."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +164,13 @@ def load_presets() -> dict[str, dict[str, Any]]:
 def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapping[str, Any]) -> Resolved:
     """Preset < card < typed. Raises FileFaults for the card's values, UsageError for typed ones.
 
-    The preset is the typed one, else the card's, else `quick` on `pocket` and `founding` elsewhere.
+    The preset is the typed one, else that of the typed stage where it is one of choices, else the card's, else `quick`
+    on `pocket` and `founding` elsewhere. A card's values are about dialogues: a stage of choices goes without them.
     """
     presets = load_presets()
-    card_values = dict(card_file.card.training.model_extra or {})
-    chosen = preset or card_file.card.training.preset or ("quick" if base_name == POCKET else "founding")
+    chosen = preset or _default_preset(card_file, base_name, typed.get("stage"))
+    stage = typed.get("stage") or presets.get(chosen, {}).get("stage")
+    card_values = {} if stage in PREFERENCE else dict(card_file.card.training.model_extra or {})
     if chosen not in presets:
         problem, remedy = f"there is no preset '{one_line(chosen)}'", did_you_mean(chosen, presets)
         if preset is None:
@@ -166,6 +191,13 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
     return Resolved(chosen, settings, {key: sources[key] for key in Settings.model_fields})
 
 
+def _default_preset(card_file: CardFile, base_name: str, stage: object) -> str:
+    """Where none is typed: a stage of choices has one of its own name, the others the card's or the base's."""
+    if stage in PREFERENCE:
+        return str(stage)
+    return card_file.card.training.preset or ("quick" if base_name == POCKET else "founding")
+
+
 def retyped(settings: Settings, typed: Mapping[str, Any]) -> Settings:
     """`settings` with typed values in their place. Raises UsageError for values that are none."""
     values = settings.model_dump() | {key: value for key, value in typed.items() if value is not None}
@@ -178,7 +210,9 @@ def retyped(settings: Settings, typed: Mapping[str, Any]) -> Settings:
 
 def refuse_contradictions(settings: Settings) -> None:
     """Raises UsageError for settings that cannot hold together, all of them at once."""
-    whole = settings.tuning != "lora"
+    whole, stage = settings.tuning != "lora", settings.stage
+    by_choices, rewarded = stage in PREFERENCE, stage in REWARDED
+    replies = settings.batch_size * settings.grad_accum
     clashes = [
         (settings.replay > 0 and settings.from_adapter is None, "--replay repeats the run of --from-adapter; name one"),
         (settings.replay > 0 and settings.stage == "pt", "--replay repeats dialogues, and --stage pt trains none"),
@@ -194,6 +228,26 @@ def refuse_contradictions(settings: Settings) -> None:
         (whole and settings.loraplus_lr_ratio > 1, f"--tuning {settings.tuning} has no LoRA for --loraplus-lr-ratio"),
         (settings.optimizer != "adamw" and settings.device == "cpu", f"--optimizer {settings.optimizer} needs a GPU"),
         (settings.dtype == "float16" and settings.device == "cpu", "--dtype float16 needs a GPU"),
+        (by_choices and whole, f"--stage {stage} moves an adapter, and --tuning {settings.tuning} has none"),
+        (by_choices and settings.replay > 0, f"--stage {stage} trains no dialogues for --replay to repeat"),
+        (stage == "rm" and settings.from_adapter is not None, "--stage rm begins with a LoRA of its own"),
+        (
+            stage in PAIRED and not settings.pairs,
+            f"--stage {stage} learns from pairs; name with --pairs what 'roleplay data from-chats' or 'roleplay "
+            "prefer' wrote",
+        ),
+        (not by_choices and bool(settings.pairs), f"--pairs is about choices, and --stage {stage} trains none"),
+        (stage in ("dpo", "kto") and settings.beta == 0, f"--stage {stage} needs a --beta above 0"),
+        (rewarded and not settings.reward.strip(), f"--stage {stage} draws replies; say with --reward what is good"),
+        (
+            not rewarded and bool(settings.reward),
+            f"--reward is about drawn replies, and --stage {stage} draws none; choose rloo or grpo",
+        ),
+        (
+            rewarded and replies % settings.generations != 0,
+            f"--batch-size times --grad-accum is {replies} replies a step, which is no multiple of the "
+            f"{settings.generations} --generations of a prompt",
+        ),
     ]
     wrong = [told for clash, told in clashes if clash]
     if wrong:

@@ -8,6 +8,7 @@ from roleplay.cards.load import CardFile
 from roleplay.errors import UsageError
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
+from roleplay.training.material import own_material
 from roleplay.training.origin import with_origin
 from roleplay.training.prepare import Job, Loaded, prepare
 from roleplay.training.run import Run, RunConfig, new_run, resumable_run, runs_of
@@ -104,18 +105,11 @@ def load(plan: Plan, start: Start, *, cached: bool = True, loaded: Loaded | None
     Nothing is written where not `cached`; else rendered samples are kept in the home. A base that is `loaded` already
     is taken where it fits; after an error it may have an adapter on it.
     """
+    card_file, settings = start.card_file, plan.resolved.settings
     spec = parse_spec(plan.base, trust_remote_code=start.trust_remote_code)
-    return prepare(
-        plan.run,
-        start.card_file,
-        spec,
-        plan.resolved,
-        plan.former,
-        cache=plan.home.token_cache if cached else None,
-        books=plan.home.knowledge_of(start.card_file.card.name),
-        anyway=plan.anyway,
-        loaded=loaded,
-    )
+    cache, books = plan.home.token_cache if cached else None, plan.home.knowledge_of(card_file.card.name)
+    material = own_material(card_file, spec, settings, cache, books)
+    return prepare(plan.run, card_file, spec, plan.resolved, plan.former, material, anyway=plan.anyway, loaded=loaded)
 
 
 def equal_run(home: Home, config: RunConfig) -> Run | None:

@@ -11,9 +11,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from roleplay.paths import storing, write_file
 from roleplay.training.run import read_metrics
 from roleplay.training.smooth import smooth
-from roleplay.training.steps import Step
 
 Reporter = Callable[["Progress"], None]
+Took = Callable[[int, int], None]
+"""Hears of the samples and tokens that were trained."""
+
+
+def unheard(samples: int, tokens: int) -> None:
+    """Nobody counts."""
 
 
 class Progress:
@@ -73,10 +78,10 @@ class Watch(TrainerCallback):
         self.samples, self.tokens = 0, 0
         self.losses = [entry["loss"] for entry in metrics if "loss" in entry and entry["step"] <= resumed_step]
 
-    def took(self, step: Step) -> None:
-        """Count a step's samples and tokens."""
-        self.samples += step.samples
-        self.tokens += step.tokens
+    def took(self, samples: int, tokens: int) -> None:
+        """Count the samples and tokens of a step, or of a part of one."""
+        self.samples += samples
+        self.tokens += tokens
 
     def speed(self) -> dict[str, float]:
         """Samples and tokens a second so far, and steps in all, as they are logged."""

@@ -15,7 +15,7 @@ from roleplay.training.run import Run
 from roleplay.training.schedule import check_scheduler
 from roleplay.training.settings import Scheduler, Settings, load_presets
 from roleplay.training.start import Start, load, plan_new
-from roleplay.training.tune import make_trainer
+from roleplay.training.tune import Beside, make_trainer
 from tests.training.pell import SETTINGS, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -72,9 +72,7 @@ def test_every_scheduler_trains(job: Job, name: str) -> None:
     trainer = make_trainer(
         replace(job, config=replace(job.config, settings=chosen)),
         heldout=[job.corpus.sample(row) for row in job.corpus.heldout()],
-        resumed_step=0,
-        save_best=lambda: None,
-        callbacks=[],
+        beside=Beside(),
     )
     trainer.train()
     assert [entry["learning_rate"] for entry in trainer.state.log_history if "learning_rate" in entry] == RATES[name]

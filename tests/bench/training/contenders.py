@@ -19,7 +19,7 @@ from roleplay.training.batching import attend_to_trees
 from roleplay.training.decide import decide
 from roleplay.training.heap import keep_freed_memory
 from roleplay.training.settings import Settings, load_presets
-from roleplay.training.tune import make_trainer
+from roleplay.training.tune import Beside, make_trainer
 from tests.bench.training.case import ROWS_A_PASS, SAMPLES_A_STEP, Case
 from tests.bench.training.gate import Gate, GateCallback
 
@@ -73,12 +73,13 @@ def _ours(batching: str) -> Callable[[Case, str, Sequence[Sample], Gate], None]:
                 run=SimpleNamespace(checkpoints=Path(output)),
                 config=SimpleNamespace(settings=settings, decisions=decide(settings, corpus.longest)),
                 corpus=corpus,
+                material=SimpleNamespace(has_heldout=False),
                 base=base,
                 tuned=tuned,
             )
             callback = GateCallback(gate)
-            options: dict[str, Any] = {"heldout": [], "resumed_step": 0, "save_best": lambda: None}
-            callback.trainer = make_trainer(job, callbacks=[callback], **options)  # type: ignore[arg-type]
+            beside = Beside(callbacks=[callback])
+            callback.trainer = make_trainer(job, heldout=[], beside=beside)  # type: ignore[arg-type]
             callback.trainer.train()
 
     return run
