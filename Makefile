@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-BENCH := $(VENV)/.bench
 # A worker a core, one thread each: most tests wait for processes and screens.
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
@@ -26,7 +25,7 @@ check: $(STAMP)
 soak: $(STAMP)
 	HYPOTHESIS_PROFILE=soak $(TESTS) -m "soak or not soak"
 
-bench: $(BENCH)
+bench: $(STAMP)
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.training
 
@@ -41,11 +40,6 @@ reship: $(STAMP)
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# The other trainers that ours is timed against.
-$(BENCH): $(STAMP) tests/bench/requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
-	@touch $(BENCH)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("roleplay needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
