@@ -17,6 +17,7 @@ from roleplay.cli import (
     knowledge,
     locate,
     pack,
+    prefer,
     runs,
     serve,
     study,
@@ -42,6 +43,7 @@ app.add_typer(pack.app, name="pack")
 app.add_typer(knowledge.app, name="knowledge")
 app.command("train")(train.train)
 app.command("chat")(chat.chat)
+app.command("prefer")(prefer.prefer)
 app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)

@@ -1,0 +1,1 @@
+"""Two ways to answer, compared blind: one prompt, two replies, a person who chooses."""
