@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from roleplay.cli.against import compare_adapters
 from roleplay.cli.output import emit_json, emit_painted, say
 from roleplay.cli.steps import Steps
 from roleplay.cli.which_model import check_which_model
@@ -32,6 +33,17 @@ def evaluate(
     max_copied: float | None = typer.Option(
         None, "--max-copied", min=0, max=1, help="With --checkpoints: share of copied characters that is allowed."
     ),
+    against: str | None = typer.Option(
+        None,
+        "--against",
+        help="Compare with the adapter before: start (what the run began with), RUN[@which], shipped.",
+    ),
+    pairs: list[Path] | None = typer.Option(
+        None, "--pairs", help="With --against: files of choices, of which held-out ones count; the run's if left out."
+    ),
+    reward: str | None = typer.Option(
+        None, "--reward", help="With --against: what drawn replies are worth, as in training; the run's if left out."
+    ),
     prompts: Path | None = typer.Option(
         None, "--prompts", help="Sample answers to these instead: a line each, or JSONL or YAML with references."
     ),
@@ -55,12 +67,11 @@ def evaluate(
 ) -> None:
     """Measure an adapter against its base in four lanes: likelihood, overlap, style, manner, identity, retention."""
     check_which_model("--checkpoint", checkpoint, quant, device, dtype)
-    if prompts is None and (samples is not None or lanes is not None):
-        raise UsageError("--samples and --lanes go with --prompts FILE")
-    if prompts is not None and (checkpoints or quick):
-        raise UsageError("--prompts asks its own questions; leave --checkpoints and --quick out")
-    if not checkpoints and (max_forgetting is not None or max_copied is not None):
-        raise UsageError("--max-forgetting and --max-copied go with --checkpoints")
+    _check_together(prompts, samples, lanes, checkpoints, quick, max_forgetting, max_copied)
+    if against is None and (pairs or reward is not None):
+        raise UsageError("--pairs and --reward go with --against")
+    if against is not None and (prompts is not None or checkpoints):
+        raise UsageError("--against compares two adapters; leave --prompts and --checkpoints out")
     from dataclasses import replace
 
     from roleplay.cards.find import open_card
@@ -69,8 +80,10 @@ def evaluate(
     from roleplay.evaluation.scope import FULL, QUICK
     from roleplay.models.find import adapter_choices
     from roleplay.paths import find_home
+    from roleplay.preference.rewards.spec import parse_reward
     from roleplay.text import did_you_mean
 
+    terms = parse_reward(reward) if reward is not None else ()
     typed: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "batch": batch}
     typed = {key: value for key, value in typed.items() if value is not None}
     scope = replace(QUICK if quick or checkpoints else FULL, **typed)
@@ -97,8 +110,28 @@ def evaluate(
             _sample(steps, opened, asked, samples or 4, lanes, typed, scope.batch, as_json)
         elif checkpoints:
             _choose(steps, card_file, opened, scope, max_forgetting, max_copied, as_json)
+        elif against is not None:
+            compare_adapters(steps, card_file, opened, scope, against, pairs or [], terms, as_json)
         else:
             _report(steps, card_file, opened, scope, as_json)
+
+
+def _check_together(
+    prompts: Path | None,
+    samples: int | None,
+    lanes: str | None,
+    checkpoints: bool,
+    quick: bool,
+    max_forgetting: float | None,
+    max_copied: float | None,
+) -> None:
+    """Raises UsageError for options that do not go together."""
+    if prompts is None and (samples is not None or lanes is not None):
+        raise UsageError("--samples and --lanes go with --prompts FILE")
+    if prompts is not None and (checkpoints or quick):
+        raise UsageError("--prompts asks its own questions; leave --checkpoints and --quick out")
+    if not checkpoints and (max_forgetting is not None or max_copied is not None):
+        raise UsageError("--max-forgetting and --max-copied go with --checkpoints")
 
 
 def _report(steps: Steps, card_file: "CardFile", opened: "Opened", scope: "Scope", as_json: bool) -> None:
