@@ -1,7 +1,8 @@
 """The program with a blind comparison as its only chat; colours, keys, palette and help are those of the chat."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from roleplay.chat.lobby import Lobby
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 class PreferApp(ChatApp):
     """Ends when the person leaves; who was who is told after that."""
+
+    BINDINGS: ClassVar[list[BindingType]] = ChatApp.BINDINGS  # the palette names those of the class itself
 
     def __init__(self, lobby: Lobby, comparison: "Comparison") -> None:
         super().__init__(lobby, comparison.card.name)

@@ -221,8 +221,8 @@ class PreferScreen(Screen[None]):
             line.update(plain(f"{self.trouble} · r tries again"))
             return
         counted = self.comparison.tally
-        parts = [f"{counted.choices} choices", f"{counted.decided} decided"]
+        parts = [f"choices: {counted.choices}", f"decided: {counted.decided}"]
         parts += [counted.words] if self.rate_shown else []
         left = self.comparison.left + len(self.waiting)
-        parts += [] if self.comparison.typed else [f"{left} prompts after this one" if self.current else f"{left} left"]
+        parts += [] if self.comparison.typed else [f"{'after this one' if self.current else 'left'}: {left}"]
         line.update(plain(" · ".join([*parts, *([self.busy] if self.busy else [])])))

@@ -18,7 +18,7 @@ from roleplay.text import draw
 Tell = Callable[[str], object]
 """Hears what is being done; nothing of it tells who is at the left."""
 _EVERY = 8
-"""Tokens between two words about a reply under way."""
+"""Pieces between two words about a reply under way."""
 
 
 class Draws:
@@ -37,7 +37,8 @@ class Draws:
         self.contenders, self.seed = contenders, seed
         self.notices: list[str] = []
         """What the person should know, since it was looked at last."""
-        self._processes = {one.opening: start(one.opening) for one in contenders}
+        openings = dict.fromkeys(one.opening for one in contenders)
+        self._processes = {opening: start(opening) for opening in openings}
 
     def draw(self, turns: Asked, tell: Tell) -> Match:
         """Two replies to `turns`, the left one by lot. Raises RoleplayError."""
@@ -46,13 +47,13 @@ class Draws:
         context = context_of(turns)
         together = a.lane != b.lane and (a.opening, a.sampling) == (b.opening, b.sampling)
         drawn: dict[Letter, Drawn] = {}
-        tokens = 0
+        pieces = 0
 
         def count() -> None:
-            nonlocal tokens
-            tokens += 1
-            if tokens % _EVERY == 1:
-                tell(f"drawing the next two replies, {tokens} tokens so far")
+            nonlocal pieces
+            pieces += 1
+            if pieces % _EVERY == 1:
+                tell(f"drawing the next two replies, {pieces} pieces of text so far")
 
         sides: tuple[tuple[Letter, Contender], ...] = (("a", a), ("b", b))
         for group in [sides] if together else [sides[:1], sides[1:]]:
