@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.signal import SignalError
 
 from roleplay.chat.lobby import Lobby
 from tui.app import ChatApp
@@ -25,6 +26,11 @@ class PreferApp(ChatApp):
     def get_default_screen(self) -> Screen[None]:
         """The comparison."""
         return PreferScreen(self.comparison)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Who leaves at once leaves before the program listens for another theme; that is no failure."""
+        if not (self._exit and isinstance(error, SignalError)):
+            super()._handle_exception(error)
 
 
 def run_prefer(lobby: Lobby, comparison: "Comparison") -> None:
