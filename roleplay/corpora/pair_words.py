@@ -5,10 +5,10 @@ from datetime import datetime
 from roleplay.corpora.pairs import Pair, Side, Why
 
 WHY: dict[Why, str] = {
-    "swipe": "a reply was drawn anew",
-    "edit": "a reply was rewritten",
+    "swipe": "drawn anew",
+    "edit": "rewritten",
     "lane": "two lanes answered",
-    "prefer": "two replies were shown blind",
+    "prefer": "two shown blind",
 }
 """What the person chose from; it holds whichever way round the pair is."""
 

@@ -14,7 +14,7 @@ PAIR = Pair((Turn("user", "Which?"),), "Leek.", "Soup.", "lane", provenance=Prov
 
 def test_the_origin_tells_what_was_chosen_from_and_where() -> None:
     assert origin(PAIR).startswith("lane: two lanes answered · chat 3 · 2025-11-2")
-    assert origin(replace(PAIR, why="edit", provenance=Provenance())) == "edit: a reply was rewritten"
+    assert origin(replace(PAIR, why="edit", provenance=Provenance())) == "edit: rewritten"
 
 
 @pytest.mark.parametrize("when", [1e300, -1e17])

@@ -147,8 +147,16 @@ def test_dropping_every_pair_is_refused_and_nothing_is_lost(path: Path) -> None:
     assert open_review(path).decisions == ["dropped"] * 3
 
 
-def killed(*_: object) -> None:
-    raise KeyboardInterrupt
+def save_killed(review: Review, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save, but never come back from `when`."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(when, killed)
+        with pytest.raises(KeyboardInterrupt):
+            review.save()
 
 
 @pytest.mark.parametrize(
@@ -164,9 +172,7 @@ def test_a_kill_while_saving_leaves_either_all_or_nothing_to_do(
     review = open_review(path)
     review.decide(0, "flipped")
     review.decide(2, "dropped")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(when, killed)
-        review.save()
+    save_killed(review, when, monkeypatch)
     assert read_pairs(path) == held
     assert open_review(path).decisions == found
 
@@ -177,9 +183,7 @@ def test_a_pair_flipped_onto_a_dropped_one_survives_a_kill(path: Path, monkeypat
     review = open_review(path)
     review.decide(0, "flipped")
     review.decide(1, "dropped")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("roleplay.corpora.review.Review.discard", killed)
-        review.save()
+    save_killed(review, "roleplay.corpora.review.Review.discard", monkeypatch)
     assert read_pairs(path) == [flipped(LEEK)]
     assert open_review(path).decisions == [None]
     assert not review.sidecar.exists()

@@ -2,7 +2,20 @@
 
 import typer
 
-from roleplay.cli.data import build, check, export, from_chats, identity, import_, novel, propose, replay, show, stats
+from roleplay.cli.data import (
+    build,
+    check,
+    export,
+    from_chats,
+    identity,
+    import_,
+    novel,
+    propose,
+    replay,
+    review,
+    show,
+    stats,
+)
 
 app = typer.Typer(help="Build a character's dataset and look at it.", no_args_is_help=True, rich_markup_mode=None)
 app.command("build")(build.build)
@@ -16,3 +29,4 @@ app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("novel")(novel.novel)
 app.command("from-chats")(from_chats.from_chats)
+app.command("review")(review.review)

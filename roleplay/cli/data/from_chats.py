@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from roleplay.cli.data.open import NAME
+from roleplay.cli.data.review import check_terminal, show
 from roleplay.cli.output import emit, emit_json, say
 from roleplay.errors import NotFound, UsageError
 from roleplay.text import did_you_mean, one_line
@@ -26,6 +27,7 @@ def from_chats(
     pairs: Path = typer.Option(None, "--pairs", help="File of pairs to write; NAME-pairs.jsonl beside the corpus."),
     form: str = typer.Option("native", "--form", help="Of the pairs: native, or alpaca, sharegpt or kto rows."),
     force: bool = typer.Option(False, "--force", help="Replace these files if they are there."),
+    review: bool = typer.Option(False, "--review", help="Then go through the pairs: keep, flip or drop each."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Write the replies kept in chats as a corpus, and what was chosen between as pairs.
@@ -43,6 +45,8 @@ def from_chats(
     layout = next((known for known in FORMS if known == form), None)
     if layout is None:
         raise UsageError(f"--form {one_line(form)}: {did_you_mean(form, FORMS)}")
+    if review:
+        _check_review(layout, as_json=as_json)
     begun = _day(since)
     card_file = open_card(name, find_home())
     card = card_file.card
@@ -61,6 +65,17 @@ def from_chats(
         say(advice(card_file.path, place, "dialogue"))
     if found.pairs and layout != "native":
         _say_entry(beside, layout)
+    if found.pairs and review:
+        show(beside)
+
+
+def _check_review(layout: str, *, as_json: bool) -> None:
+    """Raises UsageError, before anything is written."""
+    if layout != "native":
+        raise UsageError(f"--review goes through pairs of --form native; leave --form {layout} out")
+    if as_json:
+        raise UsageError("--review opens a screen; leave --json out, or review the pairs afterwards")
+    check_terminal("leave --review out, then roleplay data review FILE --list")
 
 
 def _files(card_file: "CardFile", out: Path | None, pairs: Path | None, *, force: bool) -> tuple[Path, Path]:
