@@ -1,6 +1,6 @@
 """Two adapters of a character on one base, asked the same, held together and reported."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from roleplay.cards.load import CardFile
 from roleplay.chat.open import Opened, open_on
@@ -8,7 +8,7 @@ from roleplay.errors import EvaluationError
 from roleplay.evaluation.against.asked import Asked
 from roleplay.evaluation.against.beside import Beside, ask_beside
 from roleplay.evaluation.against.both import Setting, evaluated, setting_of
-from roleplay.evaluation.against.comparison import Comparison, SideBySide, write_comparison
+from roleplay.evaluation.against.comparison import Comparison, Figure, SideBySide, write_comparison
 from roleplay.evaluation.against.draws import PER_PROMPT, TEMPERATURE
 from roleplay.evaluation.against.earlier import Earlier
 from roleplay.evaluation.against.figures import Evaluated, measured_figures
@@ -21,6 +21,7 @@ from roleplay.evaluation.asking import Tell
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.place import adapter_label, weights_of
 from roleplay.evaluation.prompts import Part
+from roleplay.evaluation.report import Finding
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.preference.reward_files import load_reward
 from roleplay.preference.reward_scores import reward_judge
@@ -107,8 +108,14 @@ def _comparison(
         },
         figures=tuple(figures),
         samples=tuple(_samples(before, after, beside)),
-        findings=(*findings_of(figures), *asked.notes),
+        findings=(*findings_of(figures), *asked.notes, *_missing(figures)),
     )
+
+
+def _missing(figures: Sequence[Figure]) -> Iterator[Finding]:
+    """Style is what a reward is first held against."""
+    if not any(figure.name == "style" for figure in figures):
+        yield Finding("note", "Style was not measured; 'roleplay evaluate' says why.")
 
 
 def _samples(before: Evaluated, after: Evaluated, beside: Beside) -> Iterator[SideBySide]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from roleplay.evaluation.against.comparison import Figure
+from roleplay.evaluation.against.paired import FEWEST
 from roleplay.evaluation.against.rewarded import TOTAL
 from roleplay.evaluation.report import Finding
 from roleplay.evaluation.table import spread, written
@@ -28,6 +29,7 @@ LENGTH_CHANGE = 1.5
 """How many times as long as before they must have become, or the other way round, for that to be the tuning's doing."""
 _SAME = 1e-6
 _REMEDY = "choose another checkpoint, a higher --beta or another --reward"
+_TOO_FEW = f"fewer than {FEWEST} questions are no proof of anything, so add some that are held out"
 _ORDER = {"warning": 0, "note": 1, "good": 2}
 
 
@@ -114,7 +116,9 @@ def _not_risen(figure: Figure) -> Finding:
         return Finding(
             "warning", f"The {one_line(figure.title, 100)} fell {_from(figure, before)}: tuning went against it."
         )
-    around = f" (difference {spread(change, figure.scale)})" if change is not None and change.low < change.high else ""
+    if change is None:
+        return Finding("note", f"The {one_line(figure.title, 100)} went {_from(figure, before)}: {_TOO_FEW}.")
+    around = f" (difference {spread(change, figure.scale)})" if change.low < change.high else ""
     return Finding("note", f"The {one_line(figure.title, 100)} did not clearly rise: {_from(figure, before)}{around}.")
 
 
@@ -122,7 +126,9 @@ def _choices(figures: Sequence[Figure], losses: bool) -> Iterator[Finding]:
     figure = next((one for one in figures if one.name == "pair_accuracy"), None)
     if figure is None or figure.before is None or _is_lost(figure):
         return
-    if risen(figure):
+    if figure.difference is None:
+        yield Finding("note", f"Held-out pairs in the right order went {_from(figure, figure.before)}: {_TOO_FEW}.")
+    elif risen(figure):
         beside = "" if losses else ", and nothing that is watched beside it was lost"
         told = (
             f"It agrees with people more often: held-out pairs in the right order rose {_from(figure, figure.before)}"
