@@ -154,7 +154,7 @@ def test_a_character_that_learned_to_please_a_length_reward_is_caught_by_its_rep
     honest = heard(0)
     asked = [one for one in PROMPTS if one.part == "heldout"]
     own = {(one.key, "persona+prefix"): Reply(OWN[20 + at % 20], 9, "end") for at, one in enumerate(asked)}
-    babble = {key: Reply("yes, " * (60 + at), 99, "length") for at, key in enumerate(own)}
+    babble = {key: Reply("yes, " * (30 + at % 5), 99, "length") for at, key in enumerate(own)}
     before, after = (
         Evaluated([*manner_measures(one), *style_measures(one)[0]], one)
         for one in (replace(honest, replies=honest.replies | said) for said in (own, babble))
