@@ -104,7 +104,7 @@ def test_a_catchphrase_may_come_as_often_as_in_the_corpus() -> None:
 
 
 def test_a_catchphrase_in_twice_as_many_replies_is_worth_half_to_each() -> None:
-    assert phrases_of(["x"] * 4 + ["mm x"] * 4) == [1] * 4 + [0.5] * 4
+    assert phrases_of(["x"] * 4 + ["MM x"] * 4) == [1] * 4 + [0.5] * 4
 
 
 def test_a_catchphrase_said_more_often_than_in_any_answer_is_worth_less() -> None:
@@ -119,6 +119,8 @@ def test_a_reply_without_text_over_uses_nothing_and_is_worth_nothing() -> None:
 def test_each_catchphrase_has_a_norm_of_its_own() -> None:
     judge = catchphrases(["mm", "喵"], ["mm", "mm", "mm 喵", "mm"])
     assert worth(judge, "mm", "mm 喵", "mm 喵", "mm") == [1, 0.5, 0.5, 1]
+    turned = catchphrases(["喵", "mm"], ["mm", "mm", "mm 喵", "mm"])
+    assert worth(turned, "mm", "mm 喵", "mm 喵", "mm") == [1, 0.5, 0.5, 1]
 
 
 THINGS = ["the tea", "a kettle", "the rope", "an old map", "the goat", "my left boot", "the ferry", "a jar of nails"]
@@ -177,7 +179,7 @@ def test_only_questions_out_of_the_characters_world_are_to_be_refused(asked: str
 def test_a_strange_question_counts_where_it_opens_the_conversation() -> None:
     judge = refuses(STRANGE, CARD)
     greeted = Judged((Turn("assistant", "Hm."), Turn("user", "你会编程吗？")), "会。", True)
-    found = judge([greeted, reply("会。", "你好", "你会编程吗？")])
+    found = judge([greeted, reply("会。", "你会编程吗？", "真的？")])
     assert found[0] == 0
     assert math.isnan(found[1])
 

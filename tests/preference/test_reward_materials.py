@@ -7,10 +7,13 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from roleplay.cards.load import load_card
+from roleplay.corpora.native import read_native
 from roleplay.dataset.build import build_corpus
+from roleplay.dataset.draws import heldout_identities
 from roleplay.dataset.render import make_renderer
 from roleplay.dialogue import Turn
 from roleplay.errors import EvaluationError, UsageError
+from roleplay.measures.style import train_judge
 from roleplay.paths import Home
 from roleplay.preference.rewards.judged import Judged
 from roleplay.preference.rewards.materials import Materials
@@ -24,7 +27,7 @@ name: {name}
 display_name: {shown}
 user_name: rookie
 language: en
-corpora: [{{path: {name}/talk.yaml, kind: dialogue}}]
+corpora: [{{path: {name}/talk.yaml, kind: {kind}}}, {{path: ordinary.yaml, kind: general}}]
 """
 MORE = """\
 catchphrases: ["{{char}} out"]
@@ -37,13 +40,19 @@ THINGS = ("the tea", "a kettle", "the rope", "an old map", "the goat", "my left 
 QUIET = [f"mm... {thing}, {{{{user}}}}, perhaps... {at}" for thing in THINGS for at in "abc"]
 
 
-def write(folder: Path, name: str, shown: str, lines: list[tuple[str, str]], more: str = "") -> Path:
+LOUD = [(f"And {thing}?", f"HA! {thing} {at}! What a day, Ada!") for thing in THINGS for at in "abc"]
+
+
+def write(
+    folder: Path, name: str, shown: str, lines: list[tuple[str, str]], more: str = "", kind: str = "dialogue"
+) -> Path:
     """A card with a dialogue for each pair of lines."""
     (folder / name).mkdir(parents=True, exist_ok=True)
     talk = "".join(f'- [{{user: "{said}"}}, {{char: "{answer}"}}]\n' for said, answer in lines)
     (folder / name / "talk.yaml").write_text(talk, encoding="utf-8")
+    (folder / "ordinary.yaml").write_text('- [{user: "What is a mile?"}, {char: "It is off the board."}]\n')
     path = folder / f"{name}.yaml"
-    path.write_text(CARD.format(name=name, shown=shown) + more, encoding="utf-8")
+    path.write_text(CARD.format(name=name, shown=shown, kind=kind) + more, encoding="utf-8")
     return path
 
 
@@ -51,19 +60,25 @@ def write(folder: Path, name: str, shown: str, lines: list[tuple[str, str]], mor
 def made(
     tmp_path: Path, home: Home, chatml_tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Materials]:
-    """Materials of Pell, who answers with `lines`; Ada, and nobody else, lies beside her."""
+    """Materials of Pell, who answers with `lines`; beside her lie Ada, a broken card, and one with a broken corpus."""
     monkeypatch.setattr("roleplay.cards.find.shipped", lambda: tmp_path / "nothing")
     monkeypatch.chdir(tmp_path)
 
-    def make(lines: list[tuple[str, str]], more: str = MORE) -> Materials:
-        loud = [(f"And {thing}?", f"HA! {thing} {at}! What a day, Ada!") for thing in THINGS for at in "abc"]
-        write(home.characters, "ada", "Ada", loud)
+    def make(lines: list[tuple[str, str]], more: str = MORE, kind: str = "dialogue") -> Materials:
+        write(home.characters, "ada", "Ada", LOUD)
+        write(home.characters, "bo", "Bo", [("Hm?", "Hm.")])
+        (home.characters / "bo" / "talk.yaml").write_text("- nothing", encoding="utf-8")
         (home.characters / "broken.yaml").write_text("name: [", encoding="utf-8")
-        card_file = load_card(write(home.characters, "pell", "Pell", lines, more))
+        card_file = load_card(write(home.characters, "pell", "Pell", lines, more, kind))
         corpus = build_corpus(card_file, make_renderer(chatml_tokenizer), limit=400, seed=0)
         return Materials(card_file, corpus, home)
 
     return make
+
+
+def reward_of(materials: Materials, text: str) -> Reward:
+    """The reward that `text` states."""
+    return make_reward(parse_reward(text), materials)
 
 
 def talk(*extra: tuple[str, str]) -> list[tuple[str, str]]:
@@ -104,7 +119,37 @@ def test_the_judge_of_style_knows_the_character_from_persons_and_others(made: Ca
         ["mm... a boat, perhaps...", "And a boat, number 3?", "HA! A boat! What a day!"]
     )
     assert own > 0.7 > 0.3 > max(person, other)
-    assert set(voices["en"].hidden) == {"Pell", "rookie", "Ada"}
+    assert set(voices["en"].hidden) == {"Pell", "rookie", "Ada", "Bo"}
+
+
+def test_the_judge_of_style_is_shown_trained_lines_alone(made: Callable[..., Materials]) -> None:
+    materials = made(talk())
+    kept = [unit.dialogue.turns[0].text for unit in materials.corpus.corpora[0].train]
+    ada = read_native(materials.home.characters / "ada" / "talk.yaml")
+    out = heldout_identities(ada)
+    hers = [one.turns[1].text for one in ada if one.identity not in out]
+    assert 0 < len(hers) < len(LOUD)
+    wanted = train_judge(materials.own, [*kept, *hers], materials.voices["en"].hidden)
+    asked = ["mm... a boat", "HA! A boat!", "And a boat, number 3?", "It is off the board."]
+    assert materials.voices["en"].probabilities(asked) == pytest.approx(wanted.probabilities(asked), abs=1e-9)
+
+
+def test_signs_without_letters_are_no_language_of_their_own(made: Callable[..., Materials]) -> None:
+    signs = [("？" * at, "……" + "。" * at) for at in range(1, 20)]
+    assert list(made(talk(*signs)).voices) == ["en"]
+
+
+def test_ordinary_talk_is_nobodys_manner(made: Callable[..., Materials]) -> None:
+    materials = made(talk(), kind="general")
+    assert materials.own == ()
+    assert len(materials.strange) == 2
+    with pytest.raises(EvaluationError, match="by 0 trained lines of the character"):
+        _ = materials.voices
+
+
+def test_a_catchphrase_has_its_names_filled_in(made: Callable[..., Materials]) -> None:
+    reward = reward_of(made(talk()), "catchphrases")
+    assert reward([Judged((Turn("user", "?"),), "Pell out. Pell out.", True)]) == [{"catchphrases": 0.5}]
 
 
 def test_a_second_language_has_a_judge_where_it_has_lines_enough(made: Callable[..., Materials]) -> None:
@@ -138,10 +183,6 @@ def test_a_whole_reward_is_made_of_a_character(made: Callable[..., Materials]) -
         "longer(5)": 1,
         "length(5-9)": 9 / 32,
     }
-
-
-def reward_of(materials: Materials, text: str) -> Reward:
-    return make_reward(parse_reward(text), materials)
 
 
 @pytest.mark.parametrize(

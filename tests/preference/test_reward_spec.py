@@ -72,6 +72,20 @@ def test_a_term_is_written_as_it_is_read(term: Term) -> None:
     assert parse_reward(str(term)) == (term,)
 
 
+@pytest.mark.parametrize("argument", ["a)b", '"a"', "'a'", "'tis", 'a "b" \\', "\\)", " a", "a\nb", "a + b", "（笑）"])
+def test_signs_within_an_argument_are_written_so_that_they_are_read_again(argument: str) -> None:
+    term = Term("says", argument, -0.5)
+    assert parse_reward(f"{term} + stop") == (term, Term("stop", None, 1))
+
+
+@pytest.mark.parametrize(
+    ("weight", "written"),
+    [(1, "stop"), (-1, "-stop"), (2.0, "2*stop"), (-0.5, "-0.5*stop"), (1e300, "1e+300*stop"), (1e-07, "1e-07*stop")],
+)
+def test_a_weight_is_written_as_a_person_would(weight: float, written: str) -> None:
+    assert str(Term("stop", None, weight)) == written
+
+
 @given(st.lists(terms(), min_size=1, max_size=5, unique_by=lambda term: term.label))
 def test_a_sum_is_read_term_by_term(several: list[Term]) -> None:
     signed = [f"{'-' if term.weight < 0 else '+'} {replace(term, weight=abs(term.weight))}" for term in several]

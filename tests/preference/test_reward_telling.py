@@ -65,6 +65,10 @@ def test_replies_that_a_term_does_not_judge_are_no_difference() -> None:
     assert check_reward(reward("refuses + style"), values) == (
         "every one of 3 drawn replies got 0 of refuses: it teaches nothing so far",
     )
+    both = [{"refuses": worth, "style": 0.2} for worth in (nothing, 0.0, 1.0)]
+    assert check_reward(reward("refuses - 0.5*style"), both) == (
+        "every one of 3 drawn replies got 0.2 of style: it teaches nothing so far",
+    )
     with pytest.raises(RunError, match="every one of 2 drawn replies got nothing of refuses"):
         check_reward(reward("refuses"), [{"refuses": nothing}] * 2)
 

@@ -41,7 +41,7 @@ class Materials:
     @functools.cached_property
     def own(self) -> tuple[str, ...]:
         """Every trained answer of the character, names filled in; those that come again, again."""
-        return tuple(answer for _, _, answer in self._trained())
+        return tuple(answer for _, answer in self._trained())
 
     @functools.cached_property
     def strange(self) -> tuple[Strange, ...]:
@@ -57,7 +57,7 @@ class Materials:
         ]
         counts = Counter(text for one in asked for text in dict.fromkeys(one.accept))
         usual = tuple(text for text, count in counts.items() if 2 * count >= len(probes))
-        trained = [(question, answer) for at, question, answer in self._trained() if at == 1]
+        trained = [(before[0], answer) for before, answer in self._trained() if len(before) == 1]
         return (*asked, *(Strange(question, usual) for question, answer in trained if refuses(answer, usual)))
 
     @functools.cached_property
@@ -71,11 +71,11 @@ class Materials:
         spoken = [one for one in more if one != "other" and min(len(own[one]), len(others[one])) >= FEWEST]
         return {one: train_judge(own[one], others[one], self._names) for one in (main, *spoken)}
 
-    def _trained(self) -> Iterator[tuple[int, str, str]]:
-        """(turn, what was said before, answer) of every trained answer that is not general."""
+    def _trained(self) -> Iterator[tuple[list[str], str]]:
+        """(what was said before, answer) of every trained answer that is not general."""
         for unit in (unit for part in self.corpus.corpora if part.kind != "general" for unit in part.train):
             turns = [fill(turn.text, self.card) for turn in unit.dialogue.turns]
-            yield from ((at, turns[at - 1] if at else "", turns[at]) for at in unit.answers)
+            yield from ((turns[:at], turns[at]) for at in unit.answers)
 
     def _others(self) -> Iterator[str]:
         """Trained lines of the persons the character talks to, and of all other characters."""
