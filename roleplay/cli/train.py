@@ -1,9 +1,11 @@
 """`roleplay train`: tune an adapter for a character."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from roleplay.cli.choices import emit_choice_forecast, emit_choices, run_choices
 from roleplay.cli.output import emit, emit_json, emit_painted, say, speaks
 
 if TYPE_CHECKING:
@@ -13,9 +15,9 @@ if TYPE_CHECKING:
 
 def _list_presets(wanted: bool) -> None:
     if wanted:
-        from roleplay.training.settings import load_presets
+        from roleplay.training.settings import every_preset
 
-        for name, values in load_presets().items():
+        for name, values in every_preset().items():
             emit_painted([(f"{name:<10}", "1"), (f" {values.pop('about')}", "")])
             emit_painted([(" " * 11 + ", ".join(f"{key} {value}" for key, value in values.items()), "2")])
         raise typer.Exit
@@ -51,7 +53,16 @@ def train(
     preset: str = typer.Option(None, "--preset", help="A name of --list-presets."),
     list_presets: bool = _LIST_PRESETS,
     base: str = typer.Option(None, "--base", help="pocket, a folder, or a hub id[@revision]."),
-    stage: str = typer.Option(None, "--stage", help="sft (answers of dialogues) or pt (raw text, packed)."),
+    stage: str = typer.Option(
+        None, "--stage", help="sft (dialogues), pt (raw text), dpo, kto, rm (--pairs), rloo, grpo (--reward)."
+    ),
+    pairs: list[Path] = typer.Option([], "--pairs", help="File of choices; again for more."),
+    reward: str = typer.Option(None, "--reward", help="What drawn replies are rewarded for, such as 'stop + style'."),
+    beta: float = typer.Option(None, "--beta", help="How strongly choices are held to the adapter they begin with."),
+    max_kl: float = typer.Option(None, "--max-kl", help="Nats per reply from that adapter at which the run ends."),
+    generations: int = typer.Option(None, "--generations", help="Replies drawn to a prompt and compared."),
+    temperature: float = typer.Option(None, "--temperature", help="Of the replies that are drawn."),
+    max_new_tokens: int = typer.Option(None, "--max-new-tokens", help="Cut drawn replies after this many tokens."),
     tuning: str = typer.Option(None, "--tuning", help="lora, or freeze or full, which write a new base."),
     freeze_layers: int = typer.Option(None, "--freeze-layers", help="Layers that freeze trains, from the last."),
     from_adapter: str = typer.Option(None, "--from-adapter", help="Go on with this: a run, a folder, or latest."),
@@ -113,11 +124,11 @@ def train(
     from roleplay.errors import UsageError
     from roleplay.paths import find_home
     from roleplay.training.processes import from_first, join
-    from roleplay.training.settings import Settings
+    from roleplay.training.settings import PREFERENCE, Settings
     from roleplay.training.start import Start, plan_new, plan_resume
 
     home = find_home()
-    given = context.params | {"compile": compile_}
+    given = context.params | {"compile": compile_, "pairs": tuple(str(path.absolute()) for path in pairs) or None}
     typed = {key: given[key] for key in Settings.model_fields if key in given}
     start = Start(open_card(name, home), base, preset, typed, run, trust_remote_code)
     if plan and resume:
@@ -126,10 +137,11 @@ def train(
         raise UsageError("--anyway goes with --resume")
     join(device)
     planned = from_first(lambda: plan_resume(home, start, anyway=anyway) if resume else plan_new(home, start))
+    by_choices = planned.resolved.settings.stage in PREFERENCE
     if plan:
-        emit_forecast(start, planned, as_json=as_json)
+        (emit_choice_forecast if by_choices else emit_forecast)(start, planned, as_json=as_json)
         return
-    summary = run_plan(planned, start, resume=resume)
+    summary = (run_choices if by_choices else run_plan)(planned, start, resume=resume)
     if as_json:
         emit_json(summary)
     elif speaks():  # of several processes the first has the summary
@@ -222,8 +234,6 @@ def emit_forecast(start: "Start", plan: "Plan", *, as_json: bool) -> None:
 
 def emit_summary(summary: dict[str, Any]) -> None:
     """The outcome for a person."""
-    from pathlib import Path
-
     from roleplay.paths import shown
 
     if summary["finished"]:
@@ -231,8 +241,9 @@ def emit_summary(summary: dict[str, Any]) -> None:
         told = "" if loss is None else f", training loss {loss:.3f}"
         told += "" if best is None else f", held-out {best:.3f} at step {summary['best_step']}"
         emit(f"{summary['steps']} steps in {summary['seconds']:.0f} s{told}")
-        emit_bits(summary["heldout_bits_per_character"])
-        made = next(key for key in ("adapter", "base") if key in summary)
+        emit_choices(summary)
+        emit_bits(summary.get("heldout_bits_per_character", {}))
+        made = next(key for key in ("adapter", "base", "reward") if key in summary)
         emit(f"{made:<8} {shown(Path(summary[made]))}")
         emit(f"picture  {shown(Path(summary['picture']))}")
     else:

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import torch
 
 from roleplay.dataset.counts import Counts, count
 from roleplay.dataset.tree import tree_of
+from roleplay.training.kept_trainer import KeptTrainer
 from roleplay.training.prepare import Job
 from roleplay.training.run import Run
+from roleplay.training.settings import Settings
 from roleplay.training.tune import Beside, make_trainer
 from roleplay.training.watch import Progress, Watch
 
@@ -106,29 +109,39 @@ def forecast(job: Job) -> Forecast:
         batching_because=decisions.batching_because,
         dtype=decisions.dtype,
         device=decisions.device,
-        memory=Memory(frozen, learning, learning, 2 * learning, activations, _peak(decisions.device)),
+        memory=Memory(frozen, learning, learning, 2 * learning, activations, peak(decisions.device)),
         seconds_per_step=seconds,
         seconds=seconds * job.material.steps(settings),
     )
 
 
 def _time_steps(job: Job) -> float:
-    """Seconds a step, the first one left out: it warms up."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(job.config, settings=short(job.config.settings))
+        material = replace(job.material, has_heldout=False)
+        trial = replace(job, run=Run(Path(folder)), config=config, material=material)
+        return seconds_a_step(lambda beside: make_trainer(trial, heldout=[], beside=beside))
+
+
+def short(settings: Settings) -> Settings:
+    """Settings of the steps that are timed: nothing beside them is done."""
+    changes = {"max_steps": _TIMED + 1, "logging_steps": _BEYOND, "save_steps": _BEYOND, "eval_steps": _BEYOND}
+    return settings.model_copy(update=changes)
+
+
+def seconds_a_step(make: Callable[[Beside], KeptTrainer]) -> float:
+    """Seconds a step of the Trainer that `make` gives, of `short` settings; the first is left out: it warms up."""
     moments: dict[int, float] = {}
 
     def note(progress: Progress) -> None:
         moments.setdefault(progress.step, progress.seconds)
 
-    short = {"max_steps": _TIMED + 1, "logging_steps": _BEYOND, "save_steps": _BEYOND, "eval_steps": _BEYOND}
-    with tempfile.TemporaryDirectory() as folder:
-        config = replace(job.config, settings=job.config.settings.model_copy(update=short))
-        material = replace(job.material, has_heldout=False)
-        trial = replace(job, run=Run(Path(folder)), config=config, material=material)
-        make_trainer(trial, heldout=[], beside=Beside(callbacks=[Watch(note)])).train()
+    make(Beside(callbacks=[Watch(note)])).train()
     return (moments[_TIMED + 1] - moments[1]) / _TIMED
 
 
-def _peak(device: str) -> int:
+def peak(device: str) -> int:
+    """Highest memory so far, in bytes: of this process on a CPU, of torch's tensors on a GPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     import resource

@@ -11,6 +11,7 @@ import torch
 from peft.optimizers import create_loraplus_optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerControl
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from roleplay.errors import RunError
 from roleplay.training.checkpoints import newest_step, whole_or_absent
@@ -35,7 +36,11 @@ class KeptTrainer(Trainer):
     ) -> None:
         """`save_best` is called as soon as what was learned is the best so far; `options` are those of Trainer."""
         super().__init__(**options)
+        self.remove_callback(PrinterCallback)
+        self.remove_callback(ProgressCallback)
         self.decisions, self.settings, self.save_best = decisions, settings, save_best
+        self.ended_early = False
+        """Whether the run is over before its last step."""
         self._staging: str | None = None
         self._norm: torch.Tensor | float = 0.0
 

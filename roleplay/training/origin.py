@@ -25,7 +25,9 @@ def find_origin(home: Home, character: str, text: str) -> Path:
     if text == "latest":
         found = adapter_folders(home, character)
         if not found:
-            raise RunError(f"{character} has no adapter to go on from; leave --from-adapter out to begin one")
+            raise RunError(
+                f"{character} has no adapter to go on from; 'roleplay train {character}' alone begins one"
+            )
         return found[0].absolute()
     names = [run.name for run in runs_of(home, character)]
     if text not in names and (folder.is_dir() or not names):

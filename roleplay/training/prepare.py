@@ -113,7 +113,9 @@ def prepare(
     base, tuned, targets = _load(spec, settings, decisions, loaded, attach or _attach)
     if kept is None:
         dtype = decisions.dtype
-        decisions = from_first(lambda: _settle(decisions, deciding, tuned, material.samples, base))
+        decisions = from_first(
+            lambda: _settle(decisions, deciding, base.model if attach else tuned, material.samples, base)
+        )
         if decisions.dtype != dtype:
             base, tuned, targets = _load(spec, settings, decisions, None, attach or _attach)
     config = RunConfig(

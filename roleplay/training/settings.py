@@ -153,12 +153,15 @@ class Resolved:
     """Setting -> `preset NAME`, `card`, `typed` or `default`."""
 
 
-def load_presets() -> dict[str, dict[str, Any]]:
-    """Name -> values and `about`, as they ship."""
-    presets: dict[str, dict[str, Any]] = yaml.safe_load(
-        Path(__file__).with_name("presets.yaml").read_text(encoding="utf-8")
-    )
+def load_presets(name: str = "presets.yaml") -> dict[str, dict[str, Any]]:
+    """Name -> values and `about`, as they ship: those for dialogues and texts."""
+    presets: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     return presets
+
+
+def every_preset() -> dict[str, dict[str, Any]]:
+    """Those for dialogues and texts, then one for each stage of choices."""
+    return load_presets() | load_presets("choice_presets.yaml")
 
 
 def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapping[str, Any]) -> Resolved:
@@ -167,7 +170,7 @@ def resolve(card_file: CardFile, base_name: str, preset: str | None, typed: Mapp
     The preset is the typed one, else that of the typed stage where it is one of choices, else the card's, else `quick`
     on `pocket` and `founding` elsewhere. A card's values are about dialogues: a stage of choices goes without them.
     """
-    presets = load_presets()
+    presets = every_preset()
     chosen = preset or _default_preset(card_file, base_name, typed.get("stage"))
     stage = typed.get("stage") or presets.get(chosen, {}).get("stage")
     card_values = {} if stage in PREFERENCE else dict(card_file.card.training.model_extra or {})
@@ -229,6 +232,7 @@ def refuse_contradictions(settings: Settings) -> None:
         (settings.optimizer != "adamw" and settings.device == "cpu", f"--optimizer {settings.optimizer} needs a GPU"),
         (settings.dtype == "float16" and settings.device == "cpu", "--dtype float16 needs a GPU"),
         (by_choices and whole, f"--stage {stage} moves an adapter, and --tuning {settings.tuning} has none"),
+        (by_choices and settings.batching == "tree", f"--stage {stage} pads its samples; leave --batching out"),
         (by_choices and settings.replay > 0, f"--stage {stage} trains no dialogues for --replay to repeat"),
         (stage == "rm" and settings.from_adapter is not None, "--stage rm begins with a LoRA of its own"),
         (

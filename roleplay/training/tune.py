@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.kept import dump_dialogues
@@ -129,8 +128,6 @@ def _make(job: Job, method: Method, resumed_step: int, report: Reporter) -> tupl
 
     beside = Beside(resumed_step, save_best, callbacks, watch.took)
     trainer = method.trainer(job, beside)
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
     if process() == 0:
         trainer.add_callback(Sampler(job, trainer.at_rest, resumed_step))
     return trainer, interrupt
@@ -156,8 +153,10 @@ class Dialogues:
 
 
 def stopped_early(trainer: KeptTrainer) -> bool:
-    """Whether the run ended before its last step, because its held-out loss did not fall any more."""
-    spent = any(part.spent for part in trainer.callback_handler.callbacks if isinstance(part, Patience))
+    """Whether the run ended before its last step: its held-out loss did not fall any more, or it went too far away."""
+    spent = trainer.ended_early or any(
+        part.spent for part in trainer.callback_handler.callbacks if isinstance(part, Patience)
+    )
     return spent and trainer.state.global_step < trainer.state.max_steps
 
 

@@ -77,7 +77,7 @@ def test_a_gpu_that_is_not_there_is_named(pell: Path, home: Home, monkeypatch: p
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("latest", "pell has no adapter to go on from; leave --from-adapter out to begin one"),
+        ("latest", "pell has no adapter to go on from; 'roleplay train pell' alone begins one"),
         ("whole", "there is no adapter in whole, and pell has no run of that name"),
         ("./adapters/old", "there is no adapter in adapters/old, and pell has no run of that name"),
     ],

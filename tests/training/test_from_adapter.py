@@ -185,7 +185,7 @@ def test_what_is_no_adapter_is_named(tmp_path: Path, card: Path, first: Run, ori
     ("origin", "told"),
     [
         ("first", "there is no adapter in first, and pell has no run of that name"),
-        ("latest", "pell has no adapter to go on from; leave --from-adapter out to begin one"),
+        ("latest", "pell has no adapter to go on from; 'roleplay train pell' alone begins one"),
     ],
 )
 def test_without_any_run_there_is_nothing_to_go_on_from(tmp_path: Path, card: Path, origin: str, told: str) -> None:
