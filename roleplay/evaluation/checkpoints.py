@@ -18,13 +18,13 @@ from roleplay.evaluation.figures.retention import forgotten_nats
 from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.findings import COPIED_LIMIT
 from roleplay.evaluation.heard import Heard
-from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.pictures import CheckpointPoint, draw_checkpoints
 from roleplay.evaluation.prompts import Prompt, prompts_of
 from roleplay.evaluation.scope import Scope
 from roleplay.evaluation.scoring import forgetting, score
 from roleplay.generation.lanes import LANES, Lane
+from roleplay.measures.lines import RealLines, real_lines
 from roleplay.models.find import AdapterChoice, adapter_choices
 from roleplay.models.shape import WEIGHTS
 from roleplay.paths import Home, write_file

@@ -22,7 +22,6 @@ from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.findings import findings_of
 from roleplay.evaluation.heard import Heard
 from roleplay.evaluation.known_prompts import known_prompts, unread
-from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.page import write_page
 from roleplay.evaluation.pictures import draw_lanes, draw_style
@@ -34,6 +33,7 @@ from roleplay.evaluation.scope import Scope
 from roleplay.evaluation.scoring import forgetting, score
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.knowledge.memory import Memory
+from roleplay.measures.lines import RealLines, real_lines
 from roleplay.paths import Home, shown, write_file
 from roleplay.training.run import Run
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from roleplay.cards.model import Card
 from roleplay.evaluation.asking import Replies, Reply
-from roleplay.evaluation.lines import RealLines
 from roleplay.evaluation.prompts import Part, Prompt
 from roleplay.evaluation.scoring import Scores, Side
 from roleplay.generation.lanes import Lane
 from roleplay.measures.divergence import Divergence
+from roleplay.measures.lines import RealLines
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 from roleplay.chat.open import Opened
 from roleplay.dataset.corpus import Corpus
 from roleplay.evaluation.general import general_questions, languages
-from roleplay.evaluation.lines import RealLines
 from roleplay.evaluation.prompts import Prompt
 from roleplay.evaluation.scope import FULL, QUICK, Scope
+from roleplay.measures.lines import RealLines
 from roleplay.models.find import adapter_choices
 from roleplay.paths import Home
 from roleplay.text import fingerprint

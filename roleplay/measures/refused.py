@@ -1,7 +1,10 @@
 """Whether a reply says that it does not know."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from roleplay.cards.model import Card
+from roleplay.cards.prompt import fill
 from roleplay.measures.answered import answered
 
 _CHINESE = (
@@ -27,3 +30,10 @@ _ENGLISH = (
 def refuses(reply: str, own: Sequence[str] = ()) -> bool:
     """It holds one of the usual phrases in Chinese or English, or one of its character's `own`, at word borders."""
     return answered(reply, [*_CHINESE, *_ENGLISH, *own]).right
+
+
+def own_refusals(card: Card) -> list[str]:
+    """How a character says that it does not know: what at least half of its out-of-world questions accept."""
+    probes = card.probes.out_of_world
+    counts = Counter(text for probe in probes for text in dict.fromkeys(probe.accept))
+    return [fill(text, card) for text, count in counts.items() if 2 * count >= len(probes)]

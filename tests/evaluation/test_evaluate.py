@@ -17,7 +17,6 @@ from roleplay.dataset.corpus import Corpus
 from roleplay.evaluation import asking, scoring
 from roleplay.evaluation import evaluate as evaluating
 from roleplay.evaluation.evaluate import evaluate, evaluated_corpus
-from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.place import Place, place_of
 from roleplay.evaluation.report import Report
@@ -25,6 +24,7 @@ from roleplay.evaluation.scope import Scope
 from roleplay.generation.replies import reply_to
 from roleplay.measures.divergence import divergences
 from roleplay.measures.likelihood import likelihoods
+from roleplay.measures.lines import RealLines, real_lines
 from roleplay.models.find import adapter_choices
 from roleplay.paths import Home, shipped
 from tests.evaluation.yui import opened, quiet

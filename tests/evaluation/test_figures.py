@@ -15,13 +15,13 @@ from roleplay.evaluation.figures.probes import probe_measures
 from roleplay.evaluation.figures.retention import forgotten_nats, retention_measures
 from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.heard import Heard
-from roleplay.evaluation.lines import Lines, RealLines
 from roleplay.evaluation.prompts import Part, Prompt
 from roleplay.evaluation.report import Measure
 from roleplay.evaluation.scoring import Scores
 from roleplay.generation.lanes import LANES
 from roleplay.measures.divergence import Divergence
 from roleplay.measures.likelihood import Likelihood
+from roleplay.measures.lines import Lines, RealLines
 
 CARD = Card.model_validate(
     {

@@ -16,12 +16,12 @@ from roleplay.evaluation import asking
 from roleplay.evaluation.asking import prompt_ids
 from roleplay.evaluation.evaluate import evaluate, evaluated_corpus
 from roleplay.evaluation.known_prompts import known_prompts, unread
-from roleplay.evaluation.lines import RealLines
 from roleplay.evaluation.place import place_of
 from roleplay.evaluation.prompts import Prompt
 from roleplay.evaluation.scope import QUICK, Scope
 from roleplay.generation.lanes import LANES
 from roleplay.generation.settings import Sampling
+from roleplay.measures.lines import RealLines
 from roleplay.paths import Home
 from tests.evaluation.yui import quiet
 from tests.tiny import load_tiny_base, save_tiny_base

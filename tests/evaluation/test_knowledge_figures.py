@@ -7,13 +7,14 @@ import pytest
 from roleplay.cards.model import Card
 from roleplay.dialogue import Turn
 from roleplay.evaluation.asking import Replies, Reply
-from roleplay.evaluation.figures.knowledge import knowledge_measures, own_refusals
+from roleplay.evaluation.figures.knowledge import knowledge_measures
 from roleplay.evaluation.findings import findings_of
 from roleplay.evaluation.heard import Heard
-from roleplay.evaluation.lines import RealLines
 from roleplay.evaluation.prompts import Prompt
 from roleplay.evaluation.report import Measure
 from roleplay.generation.lanes import LANES
+from roleplay.measures.lines import RealLines
+from roleplay.measures.refused import own_refusals
 
 LANE = LANES["base"]
 CARD = Card.model_validate(

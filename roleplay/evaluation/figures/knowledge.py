@@ -1,12 +1,10 @@
 """What knowledge in the prompt is worth: labelled questions, asked with what the books say to them and without."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from roleplay.cards.model import Card
-from roleplay.cards.prompt import fill
 from roleplay.evaluation.asking import Reply
 from roleplay.evaluation.heard import Heard
 from roleplay.evaluation.prompts import Part, Prompt
@@ -15,7 +13,7 @@ from roleplay.measures.answered import answered
 from roleplay.measures.entities import held_entities
 from roleplay.measures.grounded import SHORTEST_RUN, grounded_share
 from roleplay.measures.interval import Interval, mean, ratio
-from roleplay.measures.refused import refuses
+from roleplay.measures.refused import own_refusals, refuses
 
 _Told = list[tuple[Prompt, Reply]]
 _WAYS: tuple[tuple[Part, str], ...] = (("with_knowledge", "with passages"), ("without_knowledge", "without"))
@@ -47,13 +45,6 @@ def knowledge_measures(heard: Heard) -> list[Measure]:
         refused = _Figure("refused", "refuses what no book says", "higher", _refused(heard.card), note)
         measures += _both(heard, refused, False)
     return measures
-
-
-def own_refusals(card: Card) -> list[str]:
-    """How a character says that it does not know: what at least half of its out-of-world questions accept."""
-    probes = card.probes.out_of_world
-    counts = Counter(text for probe in probes for text in dict.fromkeys(probe.accept))
-    return [fill(text, card) for text, count in counts.items() if 2 * count >= len(probes)]
 
 
 def _of_answers(card: Card) -> Iterator[_Figure]:
