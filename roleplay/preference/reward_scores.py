@@ -18,7 +18,7 @@ from roleplay.preference.reward_head import RewardHead, decoder_of, endings
 from roleplay.preference.reward_scale import Scale
 from roleplay.preference.rewards.judged import Judge, Judged
 
-_TOKENS_AT_ONCE = 8192
+_TOKENS_AT_ONCE = 4096
 """Tokens of a batch, padding counted."""
 
 
