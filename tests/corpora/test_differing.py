@@ -19,6 +19,12 @@ def marked(text: str, spans: list[tuple[int, int]]) -> list[str]:
         ("Leek soup, the old one, it is.", "Leek soup it is.", [", the old one,"], []),
         ("The boat comes back.", "The boat never comes back.", [], ["never"]),
         ("No.", "No!", ["."], ["!"]),
+        (
+            "The cook sells soup every day.",
+            "The baker sells bread every day.",
+            ["cook sells soup"],
+            ["baker sells bread"],
+        ),
         ("今天在 harbour 等你。", "今天在 lamp 等你。", ["harbour"], ["lamp"]),
     ],
 )

@@ -44,6 +44,14 @@ def test_both_of_two_pairs_are_flagged(other: Pair, what: str) -> None:
     assert flags(LIT, STRANGE, other) == [[f"{what} pair 3"], [], [f"{what} pair 1"]]
 
 
+def test_short_pairs_are_compared_whichever_way_round_they_are() -> None:
+    one, other = (
+        pair("灯亮了吗？", "八点整准时亮起来了", "我不知道呀你去问谁"),
+        pair("灯亮了吗", "我不知道呀你去问谁", "八点整准时亮起来了。"),
+    )
+    assert flags(one, other)[0] == ["nearly contradicts pair 2"]
+
+
 def test_replies_that_are_nearly_the_same_are_flagged() -> None:
     assert flags(STRANGE, pair("灯呢？", LONG, LONG + "。")) == [[], ["its replies are nearly the same"]]
 

@@ -14,10 +14,12 @@ from roleplay.corpora.pairs import Pair, Provenance, Side, read_pairs, write_pai
 from roleplay.corpora.review import flipped, open_review
 from roleplay.dialogue import Turn
 from roleplay.errors import StorageError
+from roleplay.measures.near_pairs import Likenesses
 from roleplay.paths import Home
 from tests.terminal import Terminal
 from tests.tui.person import Person
 from tui.alone import AloneApp
+from tui.review_messages import Compared
 from tui.review_screen import WORDS, ReviewScreen
 
 ROOT = Path(__file__).parents[2]
@@ -60,10 +62,10 @@ def review(
     return app
 
 
-def underlined(person: Person) -> list[str]:
-    """What the screen shows underlined, piece by piece."""
+def underlined(person: Person, style: str = "underline") -> list[str]:
+    """What the screen shows underlined, or in another style, piece by piece."""
     strips = person.app.screen._compositor.render_strips()
-    return [part.text for strip in strips for part in strip if part.style is not None and part.style.underline]
+    return [part.text for strip in strips for part in strip if part.style is not None and getattr(part.style, style)]
 
 
 def test_a_pair_is_read_with_what_came_before_and_where_it_comes_from(path: Path, home: Home) -> None:
@@ -123,6 +125,29 @@ def test_nothing_is_written_until_it_is_saved(path: Path, home: Home) -> None:
     review(path, home, story)
 
 
+def test_saving_stays_at_the_pair_that_is_shown(path: Path, home: Home) -> None:
+    async def story(person: Person) -> None:
+        await person.press("d", "s")
+        await person.sees("1 of 3", "Which [b]soup[/b]?")
+
+    review(path, home, story)
+
+
+def test_what_was_found_before_the_file_was_saved_flags_nothing(path: Path, home: Home) -> None:
+    async def story(person: Person) -> None:
+        await compared(person)
+        alike = frozenset(range(4))
+        person.app.screen.post_message(Compared(Likenesses(((),) * 4, alike - {0}), times_saved=0))
+        person.app.screen.post_message(Compared(Likenesses(((),) * 4, alike), times_saved=1))
+        await person.press("n")
+        await person.sees("! its replies are nearly the same")
+        await person.press("p")
+        await person.sees("1 of 4")
+        await person.sees_no("nearly the same")
+
+    review(path, home, story)
+
+
 def test_a_flipped_pair_is_shown_as_it_will_be_written(path: Path, home: Home) -> None:
     async def story(person: Person) -> None:
         await person.press("f", "p")
@@ -135,6 +160,9 @@ def test_a_flipped_pair_is_shown_as_it_will_be_written(path: Path, home: Home) -
         await person.until(lambda: person.shows("#better") == "turn7·seed1我在灯塔上等你，喵。")
         await person.press("d", "home")
         await person.sees("DROPPED: it will not be written")
+        await person.until(lambda: "我在灯塔上等你，喵。" in "".join(underlined(person, "strike")))
+        await person.press("n")
+        await person.until(lambda: underlined(person, "strike") == [])
 
     review(path, home, story)
 
@@ -151,28 +179,24 @@ def test_undo_leads_back_to_the_pair_it_was_about(path: Path, home: Home) -> Non
     review(path, home, story)
 
 
-@pytest.mark.parametrize(
-    ("keys", "at"),
-    [
-        (["n"], 2),
-        (["right", "right"], 3),
-        (["p"], 1),
-        (["n", "n", "left"], 2),
-        (["end"], 4),
-        (["end", "n"], 4),
-        (["end", "home"], 1),
-        (["k", "k", "home", "o"], 3),
-        (["g"], 3),
-        (["g", "g"], 4),
-        (["g", "g", "g"], 3),
-        (["tab", "end", "left"], 3),
-    ],
-)
-def test_every_pair_is_reached_by_keys(path: Path, home: Home, keys: list[str], at: int) -> None:
+def test_every_pair_is_reached_by_keys(path: Path, home: Home) -> None:
     async def story(person: Person) -> None:
         await compared(person)
-        await person.press(*keys)
-        await person.sees(f"{at} of 4")
+        for keys, at in (
+            ("n", 2),
+            ("right", 3),
+            ("p", 2),
+            ("left left", 1),  # none is before the first
+            ("end", 4),
+            ("n", 4),
+            ("home", 1),
+            ("g", 3),
+            ("g", 4),
+            ("g", 3),
+            ("home k k home o", 3),
+        ):
+            await person.press(*keys.split())
+            await person.sees(f"{at} of 4")
 
     review(path, home, story)
 
@@ -208,7 +232,7 @@ def test_when_all_is_decided_the_screen_says_so(path: Path, home: Home) -> None:
 
 def test_the_last_turns_of_a_long_talk_are_in_sight(path: Path, home: Home) -> None:
     said = [Turn(role, f"{role} {i} 说了很多很多话。") for i in range(20) for role in ("user", "assistant")]
-    write_pairs(path, [Pair((*said, Turn("user", "最后一问？")), "在。", "不在。", "swipe")])
+    write_pairs(path, [Pair((*said, Turn("user", "最后一问？")), "在。", "不在。", "swipe"), BOAT])
 
     async def story(person: Person) -> None:
         await person.sees("before · 41 turns", "最后一问？")
@@ -221,6 +245,8 @@ def test_the_last_turns_of_a_long_talk_are_in_sight(path: Path, home: Home) -> N
         await person.press("u")
         await person.is_told("Nothing was decided")
         await person.sees("user 0 说了")
+        await person.press("end")
+        await person.sees("2 of 2", "It lies in the harbour.")
 
     review(path, home, story)
 
@@ -316,7 +342,7 @@ def test_decisions_that_a_crash_would_lose_are_told_once(
         monkeypatch.setattr("roleplay.corpora.review.write_file", full)
         await person.press("f", "k")
         await person.sees("3 of 4  kept 1 · flipped 1")
-        assert [note for note in person.told if "kept in memory only: no room left" in note] == person.told
+        assert [note.partition(": ")[2] for note in person.told] == ["no room left"]
 
     review(path, home, story)
 
@@ -341,7 +367,7 @@ def test_keys_can_be_chosen_and_help_and_palette_name_them(path: Path, home: Hom
     review(path, home, story, (100, 40))
 
 
-@pytest.mark.parametrize("size", [(200, 60), (80, 24), (45, 16), (20, 6), (1, 1)])
+@pytest.mark.parametrize("size", [(200, 60), (45, 16), (1, 1)])
 def test_pairs_are_judged_at_any_size(path: Path, home: Home, size: tuple[int, int]) -> None:
     async def story(person: Person) -> None:
         await person.pilot.resize_terminal(*size)
