@@ -19,7 +19,7 @@ from roleplay.models.targets import find_targets
 from roleplay.paths import shown
 from roleplay.preference.reward_head import HEAD, RewardHead, width_of
 from roleplay.preference.reward_scale import read_scale
-from roleplay.preference.reward_scores import Reward
+from roleplay.preference.reward_scores import RewardModel
 from roleplay.text import one_line
 
 _HEAD_KEY = f"base_model.model.{HEAD}.weight"
@@ -35,7 +35,7 @@ def save_reward(
     save_adapter(tuned, folder, passport, readme, weights)
 
 
-def load_reward(base: Base, folder: Path) -> Reward:
+def load_reward(base: Base, folder: Path) -> RewardModel:
     """The reward model in `folder`, beside whatever adapter `base` wears. Raises AdapterError.
 
     Only safetensors are read, and every matrix has to be there, in its shape, with nothing beside them.
@@ -53,7 +53,7 @@ def load_reward(base: Base, folder: Path) -> Reward:
     head.load_state_dict({"weight": weights[_HEAD_KEY]})
     head.to(base.model.device).requires_grad_(False)
     scaling = shape.alpha / (shape.rank**0.5 if shape.rslora else shape.rank)
-    return Reward(base, lora, scaling, head, passport, read_scale(folder))
+    return RewardModel(base, lora, scaling, head, passport, read_scale(folder))
 
 
 def _layers(base: Base) -> dict[str, Any]:

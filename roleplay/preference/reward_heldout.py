@@ -14,7 +14,7 @@ from roleplay.preference.heldout import surprise
 from roleplay.preference.lessons import Example, Lessons
 from roleplay.preference.pair_scores import step
 from roleplay.preference.reward_scale import measure_scale, save_scale
-from roleplay.preference.reward_scores import Reward
+from roleplay.preference.reward_scores import RewardModel
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RewardHeldout:
         return [found[i] for i in range(len(samples))]
 
 
-def keep_scale(reward: Reward, folder: Path, lessons: Lessons) -> None:
+def keep_scale(reward: RewardModel, folder: Path, lessons: Lessons) -> None:
     """Write where the rewards of what it learned from lie. Raises RunError where they are all alike."""
     rows = [sample.ids for sample in _both(lessons.train)]
     save_scale(folder, measure_scale(reward.rewards(rows, int(reward.base.tokenizer.pad_token_id))))

@@ -23,7 +23,7 @@ _TOKENS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Reward:
+class RewardModel:
     """A frozen reward model on a base that it shares with others; peft knows nothing of it, so nobody saves it along.
 
     Its LoRA is put on for the length of a score, instead of the adapter that the base wears.
@@ -91,7 +91,7 @@ class Reward:
         return rewards
 
 
-def reward_judge(reward: Reward, pad: int) -> Judge:
+def reward_judge(reward: RewardModel, pad: int) -> Judge:
     """Rates drawn replies as they were drawn, prompt and all; in standard deviations where the scale is known."""
 
     def judge(replies: Sequence[Judged]) -> list[float]:

@@ -50,7 +50,6 @@ def rewarded_trainer(
         "num_iterations": 1,
         "reward_weights": [weight for weight, _ in judges.values()],
         "generation_kwargs": {"eos_token_id": end},
-        "disable_dropout": True,
     }
     functions = [_function(name, judge, lessons.prompts, end) for name, (_, judge) in judges.items()]
     options = _options(job, heldout, beside) | {"reward_funcs": functions, "max_kl": settings.max_kl}

@@ -1,6 +1,8 @@
 """TRL's trainers as they are, between our rendering and our way of keeping runs: no loss is computed here."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +12,8 @@ from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer
 from roleplay.preference.reference import LEARNING
 from roleplay.training.kept_trainer import KeptTrainer
 from roleplay.training.watch import Took
+
+_UNTOLD = "untold_figures.json"
 
 
 class Measured(Protocol):
@@ -33,6 +37,9 @@ class ChoiceTrainer(KeptTrainer):
         self.heldout, self.took, self.max_kl = heldout, took, max_kl
         self._told = 0.0
         super().__init__(**options)
+        for weight in self.model.parameters():
+            if weight.requires_grad:  # TRL halves them on a quantised base, where small steps would be rounded away
+                weight.data = weight.data.float()
 
     def _send_telemetry(self) -> None:
         pass
@@ -76,6 +83,16 @@ class ChoiceTrainer(KeptTrainer):
 
     def _is_near(self, metrics: Mapping[str, float]) -> bool:
         return self.max_kl is None or metrics.get("eval_kl", 0.0) <= self.max_kl
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """With it, the figures since the last log entry: the next entry tells their mean."""
+        super()._save_rng_state(output_dir)
+        (Path(output_dir) / _UNTOLD).write_text(json.dumps(dict(self._metrics["train"])), encoding="utf-8")
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        super()._load_rng_state(checkpoint)
+        untold = json.loads((Path(str(checkpoint)) / _UNTOLD).read_text(encoding="utf-8"))
+        self._metrics["train"].update(untold)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """The adapter that learns; its reference is where the run began, and is not to be loaded in its place."""

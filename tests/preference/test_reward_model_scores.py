@@ -17,7 +17,7 @@ from roleplay.models.rows import row_adapters
 from roleplay.preference import reward_scores
 from roleplay.preference.reward_files import load_reward
 from roleplay.preference.reward_scale import Scale, save_scale
-from roleplay.preference.reward_scores import Reward, reward_judge
+from roleplay.preference.reward_scores import RewardModel, reward_judge
 from roleplay.preference.rewards.judged import Judged
 from tests.preference.test_reward_model import FAMILIES, PAD, ROWS, of_family
 from tests.preference.test_reward_model_files import save_tiny_reward
@@ -198,7 +198,7 @@ def test_a_reply_without_tokens_cannot_be_rated(base: Base, trained: tuple[Path,
 
 
 def test_a_reward_that_is_no_number_is_named(base: Base, trained: tuple[Path, list[float]]) -> None:
-    reward: Reward = load_reward(base, trained[0])
+    reward: RewardModel = load_reward(base, trained[0])
     nn.init.constant_(reward.head.weight, float("inf"))
 
     with pytest.raises(AdapterError, match=r"mimi/first@7 gives (nan|inf|-inf) for 4 of 4 replies; train it again"):
