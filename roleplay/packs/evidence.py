@@ -13,7 +13,7 @@ from roleplay.paths import Home
 from roleplay.text import clean
 from roleplay.training.run import Run
 
-_PATHS = ("from_adapter", "scheduler_options", "keep_epochs")
+_PATHS = ("from_adapter", "pairs", "scheduler_options", "keep_epochs")
 """Settings that name a place on the author's machine, or are no plain values."""
 _TRAINING = ("steps", "epochs", "training_loss", "heldout_loss", "best_heldout_loss", "best_step")
 _SAMPLES = 4
