@@ -11,11 +11,11 @@ from roleplay.evaluation.against.figures import Evaluated
 from roleplay.evaluation.asking import Tell
 from roleplay.evaluation.evaluate import evaluate, evaluated_corpus, listen, measures_of
 from roleplay.evaluation.known_prompts import known_prompts
-from roleplay.evaluation.lines import RealLines, real_lines
 from roleplay.evaluation.notebook import Notebook
 from roleplay.evaluation.place import place_of
 from roleplay.evaluation.prompts import Prompt
 from roleplay.evaluation.scope import Scope
+from roleplay.measures.lines import RealLines, real_lines
 
 _BASES = ("base", "base+prefix")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from roleplay.evaluation.against.comparison import HEADINGS, Comparison, Figure
+from roleplay.evaluation.against.comparison import Comparison, Figure
 from roleplay.evaluation.against.table import signed, verdict
 from roleplay.evaluation.pictures import Pen
 
@@ -16,9 +16,7 @@ def draw_differences(found: Comparison, path: Path) -> None:
     What got better is green, what got worse red, what may be chance grey. Nothing is drawn where no figure has a
     difference. Raises StorageError.
     """
-    order = [section for section, _ in HEADINGS]
     rows = [figure for figure in found.figures if figure.difference is not None]
-    rows.sort(key=lambda figure: order.index(figure.section))
     if not rows:
         return
     pen = Pen(8.6, 1.5 + 0.34 * len(rows))

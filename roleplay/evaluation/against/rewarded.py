@@ -18,7 +18,10 @@ _NOTE = "The mean over drawn replies; one that it does not judge is left out."
 
 def written(terms: Sequence[Term]) -> str:
     """The reward as it is stated."""
-    return " + ".join(map(str, terms)).replace("+ -", "- ")
+    parts = [
+        f" - {text[1:]}" if at and text.startswith("-") else f" + {text}" for at, text in enumerate(map(str, terms))
+    ]
+    return "".join(parts).removeprefix(" + ")
 
 
 def reward_figures(reward: Reward, before: Sequence[Drawn], after: Sequence[Drawn]) -> list[Figure]:

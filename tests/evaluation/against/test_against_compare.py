@@ -4,7 +4,7 @@ import json
 import shutil
 import statistics
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,10 @@ class Made:
     base: Path
     found: Comparison
     place: Place
-    asked_lanes: list[str]
-    """Lanes of every reply that was asked for."""
+    asked_now: list[str]
+    """Lanes of every reply that is asked for."""
+    asked_lanes: list[str] = field(default_factory=list)
+    """Of every reply that the first comparison asked for."""
 
     def open(self, run: str) -> Opened:
         folder = self.home.runs / "pell" / run / "adapter" / "best"
@@ -101,7 +103,6 @@ def made(tmp_path_factory: pytest.TempPathFactory, chatml_tokenizer: PreTrainedT
         made = Made(home, card_file, base, None, None, lanes)  # type: ignore[arg-type]
         made.found, made.place = made.compare("tuned", "start", ASKED)
         made.asked_lanes = list(lanes)
-        lanes.clear()
         yield made
 
 
@@ -120,11 +121,15 @@ def test_everything_is_compared_and_kept(made: Made) -> None:
     parts = [sample.part for sample in made.found.samples]
     assert parts.count("heldout") == 5
     assert parts.count("drawn") == 5
+    assert len({sample.prompt for sample in made.found.samples if sample.part == "drawn"}) == 5
 
 
 def test_a_second_comparison_asks_nothing_and_finds_the_same(made: Made) -> None:
+    made.asked_now.clear()
+
     again, place = made.compare("tuned", "first@best", ASKED)
 
+    assert made.asked_now == []
     assert made.asked_lanes.count("persona@tuned@best+prefix") == made.found.counts["drawn replies"]
     assert (again, place) == (made.found, made.place)
 
@@ -210,6 +215,7 @@ def test_the_same_weights_changed_nothing(made: Made) -> None:
 
     assert [finding.text[:16] for finding in found.findings] == ["Nothing changed:"]
     assert found.figure("reward") is None
+    assert "pairs too long" not in found.counts
     shutil.rmtree(copy.folder)
 
 

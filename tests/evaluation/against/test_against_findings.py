@@ -65,6 +65,10 @@ def test_what_may_be_chance_is_no_loss() -> None:
     assert lost([figure("style", 0.8, 0.5, reach=0.29)])
     assert not lost([figure("style", 0.8, 0.5, reach=0.31)])
     assert not lost([figure("style", 0.8, 0.5, difference=None)])
+    assert lost([figure("copied", 0.2, 0.5, reach=0.29)])
+    assert not lost([figure("copied", 0.2, 0.5, reach=0.31)])
+    assert not lost([figure("length", 1, 2.2, reach=0.3)])
+    assert not lost([figure("length", 1, 0.4, reach=0.2)])
 
 
 def test_variety_is_lost_when_a_share_of_it_is_gone() -> None:

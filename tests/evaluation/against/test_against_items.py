@@ -16,12 +16,12 @@ from roleplay.evaluation.evaluate import measures_of
 from roleplay.evaluation.figures.manner import manner_measures
 from roleplay.evaluation.figures.style import style_measures
 from roleplay.evaluation.heard import Heard
-from roleplay.evaluation.lines import Lines, RealLines
 from roleplay.evaluation.prompts import Part, Prompt
 from roleplay.evaluation.scoring import Scores
 from roleplay.generation.lanes import LANES
 from roleplay.measures.divergence import Divergence
 from roleplay.measures.likelihood import Likelihood
+from roleplay.measures.lines import Lines, RealLines
 from tests.evaluation.against.figures import figure
 
 CARD = Card.model_validate(
@@ -85,6 +85,9 @@ def test_items_add_up_to_the_measure_of_their_name(both: tuple[Evaluated, Evalua
         for name in items.keys() & measures.keys():
             lane = "persona+prefix" if "persona+prefix" in measures[name].lanes else "persona"
             assert figure_of(items[name]).value == pytest.approx(measures[name].lanes[lane].value), name
+        for name in ("heldout_bits", "style", "stopped", "length", "copied", "longest_copy", "retention_loss"):
+            lane = "persona" if name == "retention_loss" else "persona+prefix"
+            assert figure_of(items[name]) == measures[name].lanes[lane], "what belongs together is drawn together"
 
 
 def test_every_measure_has_both_values_and_most_a_paired_difference(both: tuple[Evaluated, Evaluated]) -> None:

@@ -64,7 +64,8 @@ def test_a_sum_of_nothing_below_counts_as_one() -> None:
     nothing = {f"p{at}": Item(0, 0, f"g{at}") for at in range(FEWEST)}
     some = {f"p{at}": Item(3, 2, f"g{at}") for at in range(FEWEST)}
 
-    found = difference(nothing, some)
+    more, less = difference(nothing, some), difference(some, nothing)
 
-    assert found is not None
-    assert found.value == 1.5
+    assert more is not None
+    assert less is not None
+    assert (more.value, less.value) == (1.5, -1.5)
