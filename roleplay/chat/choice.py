@@ -70,6 +70,8 @@ def choose(
     if run is not None:
         by_run = {folder.parents[1].name: folder for folder in folders if folder.is_relative_to(home.root)}
         if run not in by_run:
+            if (home.runs / name / run / "reward").is_dir():
+                raise AdapterError(f"the run {run} of {name} makes a reward model, which answers nothing; name another")
             raise AdapterError(f"{name} has no finished run '{run}'; {did_you_mean(run, by_run)}")
         folders = [by_run[run]]
     wanted = base or (base_of_adapter(folders[0]) if folders else None) or card_file.card.base

@@ -34,7 +34,7 @@ def _say_lessons(choice: "ChoiceJob") -> None:
     if settings.from_adapter is not None:
         say(f"begins with {shown(Path(settings.from_adapter))}, and is held to it (beta {settings.beta:g})")
     say(f"adapter on {job.config.targets}; {job.parameters:,} parameters")
-    if lessons.train:
+    if settings.pairs:
         say(f"{len(lessons.train)} pairs to learn from, {len(lessons.heldout)} held out")
     if lessons.prompts:
         say(f"{len(lessons.prompts)} prompts, {settings.generations} replies to each, rewarded for {settings.reward}")

@@ -30,7 +30,9 @@ _SAME_FOR_ALL = (
     "compile",
 )
 """How the base is loaded and computed, and what takes more than one word to say."""
-_TRIED = tuple(name for name in Settings.model_fields if name not in _SAME_FOR_ALL)
+_OF_CHOICES = ("pairs", "beta", "reward", "generations", "temperature", "max_new_tokens", "max_kl")
+"""Settings of the stages that learn by choices, of which a sweep makes no runs."""
+_TRIED = tuple(name for name in Settings.model_fields if name not in (*_SAME_FOR_ALL, *_OF_CHOICES))
 
 
 def parse_grid(text: str) -> list[dict[str, Any]]:
@@ -69,6 +71,8 @@ def _name(said: str, lists: dict[str, list[Any]], faults: list[str]) -> str | No
         return name
     elif name in _SAME_FOR_ALL:
         faults.append(f"{said} is the same for all runs of a sweep; leave it out of the grid")
+    elif name in _OF_CHOICES:
+        faults.append(f"{said} is about choices, and a sweep trains dialogues or texts; leave it out of the grid")
     else:
         faults.append(f"'{one_line(said)}' is not a setting of training; {did_you_mean(name, (*_SHORT, *_TRIED))}")
     return None

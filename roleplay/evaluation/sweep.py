@@ -20,7 +20,7 @@ from roleplay.training.origin import with_origin
 from roleplay.training.prepare import Loaded, load_bare, take_off
 from roleplay.training.processes import processes
 from roleplay.training.run import Run
-from roleplay.training.settings import Resolved, resolve
+from roleplay.training.settings import Resolved, load_presets, resolve
 from roleplay.training.start import Plan, Start, load, plan_resume
 from roleplay.training.tune import train
 from roleplay.training.watch import Reporter
@@ -141,6 +141,11 @@ def _plan(home: Home, start: Start, points: Sequence[Mapping[str, Any]]) -> list
     """Every point with its settings and its run. Raises UsageError with all faults at once."""
     if processes() > 1:
         raise UsageError("a sweep keeps one base for all its runs and trains in one process; start it without torchrun")
+    if start.preset in load_presets("choice_presets.yaml"):
+        raise UsageError(
+            f"a sweep trains dialogues or texts, and --preset {start.preset} learns by choices; begin such runs one by "
+            "one with 'roleplay train'"
+        )
     card = start.card_file.card
     spec = parse_spec(start.base or card.base, trust_remote_code=start.trust_remote_code)
     typed = {key: value for key, value in start.typed.items() if value is not None}

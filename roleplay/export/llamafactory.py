@@ -17,7 +17,7 @@ from roleplay.export.subject import Subject, is_public, open_renderer
 from roleplay.models.find import SHIPPED
 from roleplay.paths import Home, write_file
 from roleplay.training.run import Run
-from roleplay.training.settings import Settings, resolve
+from roleplay.training.settings import PREFERENCE, Settings, resolve
 
 if TYPE_CHECKING:
     from roleplay.dataset.render import Renderer
@@ -57,6 +57,12 @@ def _training(subject: Subject, home: Home) -> tuple[Settings, str, str, str]:
         except RunError:
             pass  # of an adapter whose run was tidied away, the card is all there is
         else:
+            if config.settings.stage in PREFERENCE:
+                raise UsageError(
+                    f"the adapter {adapter.label} was tuned by choices (--stage {config.settings.stage}), which is not "
+                    "written for LLaMA-Factory; name with --adapter one that learned from dialogues, such as that it "
+                    "began with"
+                )
             names = config.targets.split(" of all")[0].replace(" ", "")
             return config.settings, config.decisions.dtype, names, "the run that made the adapter"
     name = subject.spec.name

@@ -92,4 +92,6 @@ def _why_not(home: Home, character: str, run: str, which: str, choices: Sequence
     if (begun[run] / "base").is_dir():
         base = shown(begun[run] / "base" / "best")
         return f"{the_run} tuned the base itself and made no adapter; chat with --base {base}"
+    if (begun[run] / "reward").is_dir():
+        return f"{the_run} made a reward model, which answers nothing; promote another"
     return f"{the_run} holds no adapter any more; promote another, or train again"

@@ -18,6 +18,7 @@ TWICE = "are there twice"
 OF_ANOTHER = "were made with another character"
 UNKNOWN_PREFIX = "ask with a prefix that the card does not have"
 TOO_LONG = "do not fit into the context"
+NOT_HELD_OUT = "are not held out, and drawn replies are learned from"
 
 Fits = Callable[[Pair], bool]
 """Whether the last question of a pair and both replies fit into the context."""
@@ -35,8 +36,11 @@ class Choices:
     """(reason, pairs) of those that are neither."""
 
 
-def read_choices(card_file: CardFile, paths: Sequence[str], fits: Fits) -> Choices:
-    """The pairs of all files. Raises FileFaults for a damaged one, UsageError where none is left to learn from."""
+def read_choices(card_file: CardFile, paths: Sequence[str], fits: Fits, *, learned: bool = True) -> Choices:
+    """The pairs of all files; those that are not held out are left out where nothing is `learned` from pairs.
+
+    Raises FileFaults for a damaged file, UsageError where no pair is left to learn from, or else none is held out.
+    """
     known: dict[str, Pair] = {}
     left: Counter[str] = Counter()
     for path in paths:
@@ -50,13 +54,15 @@ def read_choices(card_file: CardFile, paths: Sequence[str], fits: Fits) -> Choic
         left[reason] += bool(reason)
         usable += [] if reason else [pair]
     out = heldout_contexts(card_file, usable)
+    others = tuple(pair for pair in usable if pair.context not in out)
+    left[NOT_HELD_OUT] += 0 if learned else len(others)
     choices = Choices(
-        train=tuple(pair for pair in usable if pair.context not in out),
+        train=others if learned else (),
         heldout=tuple(pair for pair in usable if pair.context in out),
         left=tuple((reason, count) for reason, count in left.most_common() if count),
     )
-    if not choices.train:
-        raise UsageError(_nothing(paths, choices))
+    if not (choices.train if learned else choices.heldout):
+        raise UsageError(_nothing(paths, choices, "to learn from" if learned else "to choose the best step by"))
     return choices
 
 
@@ -85,12 +91,12 @@ def _unfit(card_file: CardFile, pair: Pair, fits: Fits) -> str:
     return "" if fits(pair) else TOO_LONG
 
 
-def _nothing(paths: Sequence[str], choices: Choices) -> str:
+def _nothing(paths: Sequence[str], choices: Choices, wanted: str) -> str:
     told = [f"{count} {reason}" for reason, count in choices.left]
     if choices.heldout:
         told.append(f"{len(choices.heldout)} answer what is held out")
     files = ", ".join(one_line(shown(Path(path)), 80) for path in paths)
     return (
-        f"{files}: no pair is left to learn from ({', '.join(told)}); make more choices with 'roleplay chat' or "
+        f"{files}: no pair is left {wanted} ({', '.join(told)}); make more choices with 'roleplay chat' or "
         "'roleplay prefer --prompts trained'"
     )

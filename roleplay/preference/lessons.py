@@ -14,7 +14,7 @@ from roleplay.errors import UsageError
 from roleplay.preference.choices import Choices, read_choices
 from roleplay.preference.pair_scores import pair_samples
 from roleplay.text import draw
-from roleplay.training.settings import REWARDED, Settings
+from roleplay.training.settings import PAIRED, REWARDED, Settings
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,12 @@ def read_lessons(card_file: CardFile, corpus: Corpus, settings: Settings) -> Les
 def _choices(card_file: CardFile, voice: Voice, limit: int, settings: Settings) -> Choices:
     if not settings.pairs:
         return Choices((), (), ())
-    return read_choices(card_file, settings.pairs, lambda pair: pair_samples(voice, pair, limit) is not None)
+    return read_choices(
+        card_file,
+        settings.pairs,
+        lambda pair: pair_samples(voice, pair, limit) is not None,
+        learned=settings.stage in PAIRED,
+    )
 
 
 def _examples(voice: Voice, pairs: Sequence[Pair], limit: int) -> tuple[Example, ...]:

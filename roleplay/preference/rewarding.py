@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from roleplay.dataset.corpus import Corpus
-from roleplay.errors import RunError
 from roleplay.generation.settings import Sampling
 from roleplay.models.base import Base
 from roleplay.paths import Home
 from roleplay.preference.drawing import draw_replies
 from roleplay.preference.heldout import Worth, spread
 from roleplay.preference.reward_files import load_reward
+from roleplay.preference.reward_runs import find_reward
 from roleplay.preference.reward_scores import reward_judge
 from roleplay.preference.rewards.judged import Judge, Judged
 from roleplay.preference.rewards.materials import Materials
@@ -18,7 +18,6 @@ from roleplay.preference.rewards.reward import Reward, make_reward
 from roleplay.preference.rewards.spec import Term, parse_reward
 from roleplay.preference.rewards.telling import check_reward
 from roleplay.preference.start import ChoiceJob
-from roleplay.training.run import find_run
 from roleplay.training.tune import Say
 
 _TRIED = 8
@@ -48,13 +47,8 @@ def ready_reward(choice: ChoiceJob, say: Say) -> Reward:
 
 
 def model_judge(home: Home, character: str, base: Base, run: str) -> Judge:
-    """The reward model that a run made, on the same base. Raises RunError where it is none, AdapterError."""
-    folder = find_run(home, character, run).folder / "reward" / "best"
-    if not folder.is_dir():
-        raise RunError(
-            f"the run {run} of {character} made no reward model; 'roleplay train {character} --stage rm' does"
-        )
-    return reward_judge(load_reward(base, folder), int(base.tokenizer.pad_token_id))
+    """The reward model that a run made, on the same base. Raises RunError where there is none, AdapterError."""
+    return reward_judge(load_reward(base, find_reward(home, character, run)), int(base.tokenizer.pad_token_id))
 
 
 def worth_of(reward: Reward) -> Worth:

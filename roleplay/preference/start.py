@@ -1,16 +1,19 @@
 """Load a run by choices: base, adapter, pairs, prompts."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from roleplay.cards.load import CardFile
-from roleplay.errors import UsageError
+from roleplay.errors import RunError, UsageError
 from roleplay.models.base import Base
+from roleplay.models.shape import WEIGHTS
 from roleplay.models.spec import parse_spec
-from roleplay.paths import Home
+from roleplay.paths import Home, shown
 from roleplay.preference.lessons import Lessons
 from roleplay.preference.material import choice_material
 from roleplay.preference.reward_model import attach_reward
+from roleplay.preference.reward_runs import find_reward
 from roleplay.preference.rewards.spec import parse_reward
 from roleplay.training.prepare import Job, prepare
 from roleplay.training.processes import processes
@@ -44,8 +47,10 @@ def load(plan: Plan, start: Start, *, cached: bool = True) -> ChoiceJob:
     card_file, settings = start.card_file, plan.resolved.settings
     if processes() > 1:
         raise UsageError(f"--stage {settings.stage} trains in one process; start it without accelerate or torchrun")
-    if settings.reward:
-        parse_reward(settings.reward)
+    for term in parse_reward(settings.reward) if settings.reward else ():
+        if term.name == "model":  # told before a base is loaded
+            find_reward(plan.home, card_file.card.name, term.argument or "")
+    _need_origin(settings)
     spec = parse_spec(plan.base, trust_remote_code=start.trust_remote_code)
     cache, books = plan.home.token_cache if cached else None, plan.home.knowledge_of(card_file.card.name)
     material, lessons = choice_material(card_file, spec, settings, cache, books)
@@ -60,6 +65,15 @@ def load(plan: Plan, start: Start, *, cached: bool = True) -> ChoiceJob:
         attach=_attach_head if settings.stage == "rm" else None,
     )
     return ChoiceJob(job, lessons, plan.home)
+
+
+def _need_origin(settings: Settings) -> None:
+    """Raises RunError where the adapter that a resumed run began with, and is held to, is gone."""
+    if settings.from_adapter is not None and not (Path(settings.from_adapter) / WEIGHTS).is_file():
+        raise RunError(
+            f"the adapter that the run begins with is gone: {shown(Path(settings.from_adapter))}; put it back, or "
+            "start a new run"
+        )
 
 
 def _attach_head(base: Base, settings: Settings) -> tuple[Any, str]:

@@ -9,6 +9,7 @@ import torch
 from transformers import Trainer
 from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer
 
+from roleplay.errors import RunError
 from roleplay.preference.reference import LEARNING
 from roleplay.training.kept_trainer import KeptTrainer
 from roleplay.training.watch import Took
@@ -66,6 +67,7 @@ class ChoiceTrainer(KeptTrainer):
         Trainer.log(self, dict(metrics))  # TRL's would take the figures of training for those of this evaluation
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         if self.state.global_step and not self._is_near(metrics):
+            self._refuse_nothing_near(metrics["eval_kl"])
             self.ended_early = self.control.should_training_stop = True
             self.control.should_save = False  # whoever goes on from a checkpoint takes a step, and this was the last
         return metrics
@@ -83,6 +85,15 @@ class ChoiceTrainer(KeptTrainer):
 
     def _is_near(self, metrics: Mapping[str, float]) -> bool:
         return self.max_kl is None or metrics.get("eval_kl", 0.0) <= self.max_kl
+
+    def _refuse_nothing_near(self, distance: float) -> None:
+        """Raises RunError where no step was within `max_kl`: there is nothing to keep as the best."""
+        if self.state.best_metric is None:
+            raise RunError(
+                f"no step was within --max-kl {self.max_kl:g}: at step {self.state.global_step} a reply is "
+                f"{distance:.1f} nats from where it began; start a new run with a lower --learning-rate, a higher "
+                "--beta, or --eval-steps that look sooner"
+            )
 
     def _save_rng_state(self, output_dir: str) -> None:
         """With it, the figures since the last log entry: the next entry tells their mean."""

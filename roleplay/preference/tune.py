@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from roleplay.corpora.pairs import write_pairs
@@ -12,6 +11,7 @@ from roleplay.models.passport import Passport
 from roleplay.preference.heldout import Heldout
 from roleplay.preference.reward_files import load_reward, save_reward
 from roleplay.preference.reward_heldout import RewardHeldout, keep_scale
+from roleplay.preference.reward_runs import reward_folder
 from roleplay.preference.rewarding import judges_of, ready_reward, worth_of
 from roleplay.preference.stages import paired_trainer, rewarded_trainer
 from roleplay.preference.start import ChoiceJob
@@ -43,7 +43,7 @@ def train(choice: ChoiceJob, *, resume: bool, report: Reporter, say: Say) -> dic
 
 
 def method_of(choice: ChoiceJob, say: Say) -> Method:
-    """How a run learns; `say` hears of what its reward does not teach."""
+    """How a run learns; `say` hears of what its reward does not teach. Raises what `ready_reward` does."""
     stage = choice.job.config.settings.stage
     return Rewards(choice) if stage == "rm" else Draws(choice, say) if stage in REWARDED else Pairs(choice)
 
@@ -61,8 +61,8 @@ class Pairs:
         return paired_trainer(job, lessons, Heldout(job.base, lessons, job.config.settings.beta), beside)
 
     def keep(self, job: Job, trainer: KeptTrainer, which: str, loss: float | None) -> None:
-        """The adapter."""
-        keep(job, which, trainer.state.global_step, loss)
+        """The adapter; its passport tells no loss, for that of choices is none of its tokens."""
+        keep(job, which, trainer.state.global_step, None)
 
     def finish(self, job: Job, trainer: KeptTrainer, seconds: float, early: bool, say: Say) -> dict[str, Any]:
         """What every run tells of its adapter, and what held-out choices say of it."""
@@ -81,17 +81,16 @@ class Draws(Pairs):
 
     def __init__(self, choice: ChoiceJob, say: Say) -> None:
         super().__init__(choice)
-        self.say = say
+        self.reward = ready_reward(choice, say)  # before anything of the run is written
 
     def trainer(self, job: Job, beside: Beside) -> ChoiceTrainer:
         """The best is chosen by held-out pairs, and where there are none by what held-out replies are worth."""
         self._write_pairs(job)
         settings, lessons = job.config.settings, self.choice.lessons
-        reward = ready_reward(self.choice, self.say)
         # Drawn as they are learned from, and with other seeds than a chat's.
         sampling = Sampling(settings.temperature, 1.0, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-        heldout = Heldout(job.base, lessons, settings.beta, worth_of(reward), sampling)
-        return rewarded_trainer(job, lessons, heldout, beside, judges_of(reward))
+        heldout = Heldout(job.base, lessons, settings.beta, worth_of(self.reward), sampling)
+        return rewarded_trainer(job, lessons, heldout, beside, judges_of(self.reward))
 
 
 class Rewards(Pairs):
@@ -105,7 +104,7 @@ class Rewards(Pairs):
     def keep(self, job: Job, trainer: KeptTrainer, which: str, loss: float | None) -> None:
         """A reward model, where nobody looks for an adapter that answers."""
         config = job.config
-        passport = Passport(config.character, config.base, job.run.name, trainer.state.global_step, loss)
+        passport = Passport(config.character, config.base, job.run.name, trainer.state.global_step, None)
         save_reward(job.tuned, reward_folder(job.run.folder, which), passport, readme(config, passport))
 
     def finish(self, job: Job, trainer: KeptTrainer, seconds: float, early: bool, say: Say) -> dict[str, Any]:
@@ -120,11 +119,6 @@ class Rewards(Pairs):
         }
         job.run.write_summary(summary)
         return summary
-
-
-def reward_folder(run: Path, which: str) -> Path:
-    """Where the reward model of a run lies."""
-    return run / "reward" / which
 
 
 def outcome(choice: ChoiceJob, trainer: KeptTrainer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from roleplay.models.passport import Passport
 from roleplay.models.whole import save_base
 from roleplay.training.prepare import Job
 from roleplay.training.run import RunConfig
+from roleplay.training.settings import PREFERENCE
 
 
 def keep(job: Job, which: str, step: int, loss: float | None, weights: dict[str, torch.Tensor] | None = None) -> None:
@@ -58,6 +59,9 @@ def readme(config: RunConfig, passport: Passport) -> str:
     lines += [
         f"- {settings.batch_size} × {settings.grad_accum} samples a step, peak learning rate "
         f"{settings.learning_rate:g}, {settings.scheduler}",
-        f"- held-out loss {loss}",
     ]
+    if settings.stage in PREFERENCE:
+        lines.append(f"- tuned by choices ({settings.stage})")
+    else:
+        lines.append(f"- held-out loss {loss}")
     return "\n".join(lines) + "\n"

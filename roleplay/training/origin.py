@@ -25,14 +25,14 @@ def find_origin(home: Home, character: str, text: str) -> Path:
     if text == "latest":
         found = adapter_folders(home, character)
         if not found:
-            raise RunError(
-                f"{character} has no adapter to go on from; 'roleplay train {character}' alone begins one"
-            )
+            raise RunError(f"{character} has no adapter to go on from; 'roleplay train {character}' alone begins one")
         return found[0].absolute()
     names = [run.name for run in runs_of(home, character)]
     if text not in names and (folder.is_dir() or not names):
         raise RunError(f"there is no adapter in {shown(folder)}, and {character} has no run of that name")
     run = find_run(home, character, text)
+    if (run.folder / "reward").is_dir():
+        raise RunError(f"the run {run.name} makes a reward model, no adapter to go on from; name another")
     if not run.adapter("best").is_dir():
         raise RunError(f"the run {run.name} has made no adapter yet; go on with it, or name another")
     return run.adapter("best").absolute()

@@ -32,7 +32,9 @@ def draw_losses(metrics: Sequence[dict[str, Any]], title: str, path: Path) -> No
         if curves.best:
             step, loss = curves.best
             axes.scatter([step], [loss], s=70, color=_BEST, zorder=3, label=f"best: {loss:.3f} at step {step}")
-    axes.set(xlabel="optimizer step", ylabel="loss (nats per trained token)", ylim=(0, None))
+    axes.set(xlabel="optimizer step", ylabel="loss")
+    if min((*curves.training.losses, *curves.heldout.losses)) >= 0:  # where replies are rewarded, they are below
+        axes.set_ylim(0)
     axes.set_title(title, loc="left", color=_INK, fontsize=11)
     axes.grid(axis="y", color="#e4e8ee")
     axes.spines[["top", "right"]].set_visible(False)
