@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from roleplay.cards.load import CardFile
 from roleplay.errors import Fault, FileFaults, UsageError
@@ -28,7 +29,14 @@ Scheduler = Literal[
     "greedy",
 ]
 
-Stage = Literal["sft", "pt", "dpo", "kto", "rm", "rloo", "grpo"]
+
+def _not_ppo(stage: Any) -> Any:
+    if isinstance(stage, str) and stage.lower() == "ppo":
+        raise PydanticCustomError("ppo", "what PPO did is done by rloo, without a model of values; write --stage rloo")
+    return stage
+
+
+Stage = Annotated[Literal["sft", "pt", "dpo", "kto", "rm", "rloo", "grpo"], BeforeValidator(_not_ppo)]
 PAIRED = ("dpo", "kto", "rm")
 """Stages that learn from pairs of replies: directly, each reply by itself, or to reward as a person would."""
 REWARDED = ("rloo", "grpo")
