@@ -185,6 +185,8 @@ def test_prompts_are_typed(meet: Meet, place: Path) -> None:
         await person.is_told("this was asked before")
         await person.bursts([*" or 3?", "enter"])
         await sees_both(person, "onion")
+        await person.press("n")
+        await person.sees("choices: 2", "Type a prompt below")
         assert [pair.turns for pair in read_pairs(place)] == [(Turn("user", "bun 12?"),)]
 
     play(meet("leek", "onion", prompts=None), story)

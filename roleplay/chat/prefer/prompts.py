@@ -63,8 +63,7 @@ def _of_corpora(card_file: CardFile, *, heldout: bool) -> Iterator[Asked]:
         for dialogue in dialogues:
             if (dialogue.identity in out) == heldout:
                 turns = dialogue.turns
-                answers = (i for i, turn in enumerate(turns) if turn.role == "assistant")
-                yield from (turns[:i] for i in answers if i and turns[i - 1].role == "user")
+                yield from (turns[:i] for i, turn in enumerate(turns) if i and turn.role == "assistant")
 
 
 def _place(card_file: CardFile, source: str) -> str:

@@ -17,13 +17,13 @@ HARBOUR = BaseIdentity("harbour", None, "config", "tokenizer", "template", None)
 LAKE = BaseIdentity("lake", None, "other", "tokenizer", "template", None)
 
 
-def train(home: Home, name: str, base: BaseIdentity = HARBOUR, which: str = "best") -> Path:
-    """A finished run of Mira; returns the folder of its adapter."""
+def train(home: Home, name: str, base: BaseIdentity = HARBOUR, which: str = "best", source: str = "") -> Path:
+    """A finished run of Mira on `base`, which it calls `source`; returns the folder of its adapter."""
     run = home.runs / "mira" / name
     folder = run / "adapter" / which
     folder.mkdir(parents=True)
     (folder / PASSPORT).write_text(json.dumps(asdict(Passport("mira", base, name, 3, None))))
-    (run / "run.json").write_text(json.dumps({"base_source": base.name}))
+    (run / "run.json").write_text(json.dumps({"base_source": source or base.name}))
     (run / "summary.json").write_text("{}")
     return folder
 

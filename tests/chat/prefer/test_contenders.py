@@ -58,7 +58,7 @@ def test_a_side_that_is_none_is_refused_with_the_nearest(find: Find, home: Home,
 
 def test_adapters_of_one_base_share_it_and_others_have_their_own(find: Find, home: Home) -> None:
     train(home, "one")
-    train(home, "two")
+    train(home, "two", source="bases/harbour")
     train(home, "far", LAKE)
 
     same, apart, bare = find("one", "two"), find("one", "far"), find("base", "far")
