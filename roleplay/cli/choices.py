@@ -75,6 +75,10 @@ def emit_choices(summary: dict[str, Any]) -> None:
     """What held-out choices say of a finished run."""
     if "heldout" not in summary:
         return
+    from pathlib import Path
+
+    from roleplay.paths import shown
+
     before, best = summary["heldout"]["before"], summary["heldout"]["best"]
     accuracy = best.get("pair_accuracy")
     if accuracy is not None:
@@ -87,6 +91,8 @@ def emit_choices(summary: dict[str, Any]) -> None:
             f"held-out replies: reward {before.get('reward', float('nan')):.3f} → {best['reward']:.3f}, "
             f"{best['kl']:.1f} nats a reply from where it began"
         )
+    if summary["choices_picture"] is not None:
+        emit(f"choices  {shown(Path(summary['choices_picture']))}")
 
 
 def _need_trl() -> None:

@@ -70,7 +70,12 @@ class Bar:
 
 
 def _losses(progress: "Progress") -> str:
-    shown = (("loss", progress.loss), ("held-out", progress.heldout), ("best", progress.best))
+    """Losses, or where replies are rewarded what they are worth; and held-out pairs."""
+    figures = progress.figures
+    shown = [("loss", progress.loss), ("held-out", progress.heldout), ("best", progress.best)]
+    if "reward" in figures:
+        shown = [("held-out reward", figures["reward"]), ("kl", figures.get("kl"))]
+    shown.append(("pairs right", figures.get("pair_accuracy")))
     return "  ".join(f"{name} {value:.3f}" for name, value in shown if value is not None)
 
 

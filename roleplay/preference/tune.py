@@ -9,6 +9,7 @@ from roleplay.generation.settings import Sampling
 from roleplay.measures.win_rate import win_rate
 from roleplay.models.passport import Passport
 from roleplay.preference.heldout import Heldout
+from roleplay.preference.picture import draw_choices
 from roleplay.preference.reward_files import load_reward, save_reward
 from roleplay.preference.reward_heldout import RewardHeldout, keep_scale
 from roleplay.preference.reward_runs import reward_folder
@@ -127,10 +128,16 @@ def outcome(choice: ChoiceJob, trainer: KeptTrainer) -> dict[str, Any]:
     measured = [entry for entry in read_metrics(choice.job.run.metrics) if "eval_loss" in entry]
     start = next((entry for entry in measured if not entry["step"]), {})
     best = next((entry for entry in measured if entry["step"] == trainer.state.best_global_step), {})
+    run = choice.job.run
+    picture = run.folder / "choices.png"
+    drawn = draw_choices(
+        read_metrics(run.metrics), f"{choice.job.config.character}: {run.name}", picture, settings.max_kl
+    )
     return {
         "stage": settings.stage,
         "began_with": settings.from_adapter,
         "pairs": {"learned": len(lessons.train), "heldout": len(lessons.heldout), "left_out": dict(lessons.left)},
+        "choices_picture": str(picture) if drawn else None,
         "heldout": {"before": _figures(start), "best": _figures(best) | _accuracy(best, len(lessons.heldout))},
     }
 

@@ -12,7 +12,10 @@ runs/yui/2026-05-01-quick/
     adapter/last      the newest saved step
     adapter/epoch-20  epochs that were to be kept
     base/…            instead of adapter/ where weights of the base itself were tuned
-    dialogues.jsonl   what it was trained on
+    reward/…          instead of adapter/ where a reward model was trained
+    dialogues.jsonl   what it was trained on; of a run by choices the character's own, which its canaries ask
+    pairs.jsonl       of a run by choices, what it learned from; those held out are in heldout-pairs.jsonl
+    choices.png       of such a run, held-out pairs, reward and distance by step
     canaries.json     what adapter/best answers word for word; not there where that could not be found out
     summary.json      written last: the run is finished
 """

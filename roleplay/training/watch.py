@@ -12,6 +12,7 @@ from roleplay.paths import storing, write_file
 from roleplay.training.run import read_metrics
 from roleplay.training.smooth import smooth
 
+_FIGURES = ("pair_accuracy", "reward", "kl")
 Reporter = Callable[["Progress"], None]
 Took = Callable[[int, int], None]
 """Hears of the samples and tokens that were trained."""
@@ -37,6 +38,8 @@ class Progress:
         """Newest held-out loss."""
         self.best: float | None = None
         """Lowest held-out loss of a step that trained something."""
+        self.figures: dict[str, float] = {}
+        """Newest held-out figures of a run by choices: `pair_accuracy`, `reward`, and `kl` in nats a reply."""
         self.samples_per_second: float | None = None
         """Since this process began to train, held-out losses and checkpoints included; `None` before the first step."""
         self.tokens_per_second: float | None = None
@@ -118,6 +121,7 @@ class Watch(TrainerCallback):
         if "loss" in logs:
             self.losses.append(logs["loss"])
             self.progress.loss = smooth(self.losses)[-1]
+        self.progress.figures |= {name: logs[f"eval_{name}"] for name in _FIGURES if f"eval_{name}" in logs}
         if "eval_loss" in logs:
             self.progress.heldout = logs["eval_loss"]
             if state.global_step:

@@ -50,5 +50,6 @@ def pell(begun: Path, tmp_path: Path, quick: None) -> tuple[Home, Path, Path]:
 def _hasten(patch: pytest.MonkeyPatch) -> None:
     for place in ("tune", "finish"):
         patch.setattr(f"roleplay.training.{place}.draw_losses", lambda *_: None)
+    patch.setattr("roleplay.preference.tune.draw_choices", lambda *_: False)
     patch.setattr("os.fsync", lambda handle: None)
     patch.setattr(PeftModel, "create_or_update_model_card", lambda *_: None)
