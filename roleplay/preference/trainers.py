@@ -1,7 +1,9 @@
 """TRL's trainers as they are, between our rendering and our way of keeping runs: no loss is computed here."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,7 +55,8 @@ class ChoiceTrainer(KeptTrainer):
 
     def training_step(self, *args: Any, **options: Any) -> torch.Tensor:
         """One pass; TRL counts its tokens from the beginning of the run, and so do those who resume it."""
-        loss: torch.Tensor = super().training_step(*args, **options)
+        with self._drawing():
+            loss: torch.Tensor = super().training_step(*args, **options)
         total = sum(self._metrics["train"].get("num_tokens", [self._told]))
         self.took(self.args.per_device_train_batch_size, int(total - self._told) if self._told else 0)
         self._told = total
@@ -61,7 +64,7 @@ class ChoiceTrainer(KeptTrainer):
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         """Held-out figures of now."""
-        with self.at_rest(), self.compute_loss_context_manager():
+        with self.at_rest(), self.compute_loss_context_manager(), self._drawing():
             metrics = self.heldout.measure(self.model)
         self._refuse_divergence("held-out loss", metrics["eval_loss"], self.state.global_step)
         Trainer.log(self, dict(metrics))  # TRL's would take the figures of training for those of this evaluation
@@ -71,6 +74,16 @@ class ChoiceTrainer(KeptTrainer):
             self.ended_early = self.control.should_training_stop = True
             self.control.should_save = False  # whoever goes on from a checkpoint takes a step, and this was the last
         return metrics
+
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Raises RunError where no token can be drawn, for the model's numbers are none any more."""
+        try:
+            yield
+        except RuntimeError as error:
+            if "probability tensor" in str(error):
+                self._refuse_divergence("likelihood of drawn tokens", math.nan, self.state.global_step)
+            raise
 
     def _determine_best_metric(self, metrics: Mapping[str, float], trial: Any) -> bool:
         """The best has the highest held-out pair accuracy; among equals, and without pairs, the lowest loss."""
