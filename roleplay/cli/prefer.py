@@ -29,7 +29,11 @@ def prefer(
     a_temperature: float = typer.Option(None, "--a-temperature", min=0, help="A's; the card's if left out."),
     b_temperature: float = typer.Option(None, "--b-temperature", min=0, help="B's; the card's if left out."),
     max_new_tokens: int = typer.Option(None, "--max-new-tokens", min=1, help="Longest reply in tokens."),
-    prompts: str = typer.Option("heldout", "--prompts", help="heldout, trained, probes, typed, or a file of lines."),
+    prompts: str = typer.Option(
+        "heldout",
+        "--prompts",
+        help="heldout (pairs to measure by), trained (to learn from), probes, typed, or a file of lines.",
+    ),
     count: int = typer.Option(None, "--count", min=1, help="Most prompts of this sitting; all if left out."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of replies, order, and who is at the left."),
     out: Path = typer.Option(None, "--out", help="Pairs; NAME-prefer-pairs.jsonl beside the corpora if left out."),
@@ -79,7 +83,7 @@ def prefer(
         _tell(comparison.tally)
         if comparison.too_long:
             say(f"{comparison.too_long} prompts were left out: they leave no room for a reply")
-        _say_place(pairs)
+        _say_place(pairs, prompts)
 
 
 def begin(
@@ -154,8 +158,10 @@ def _tell(tally: "Tally") -> None:
         emit(tally.rest)
 
 
-def _say_place(pairs: Path) -> None:
+def _say_place(pairs: Path, prompts: str) -> None:
     from roleplay.paths import shown
 
     if pairs.exists():
         say(f"pairs: {shown(pairs)}")
+        if prompts == "heldout":
+            say("they answer what is held out, to measure by; --prompts trained makes pairs to learn from")
