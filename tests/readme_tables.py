@@ -1,17 +1,19 @@
-"""The tables of README that are made from the code; `python -m tests.readme_tables` writes them anew."""
+"""Tables of README and docs that are made from the code; `python -m tests.readme_tables` writes them anew."""
 
 import re
 import typing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, Probes, TrainingChoice
 from roleplay.chat.words import WORDS
-from roleplay.training.settings import Settings, load_presets
+from roleplay.training.settings import CHOICE_SETTINGS, Settings, every_preset, load_presets
 from tui.palette import key_help
 
 README = Path(__file__).parents[1] / "README.md"
+PREFERENCES = README.parent / "docs" / "preferences.md"
 
 
 def card_table() -> str:
@@ -36,11 +38,22 @@ def card_table() -> str:
 
 
 def settings_table() -> str:
-    """Training settings, their meaning, and what each preset says."""
-    presets = load_presets()
+    """Training settings, their meaning, and what each preset says; but for those of choices."""
+    return _settings([name for name in Settings.model_fields if name not in CHOICE_SETTINGS], load_presets())
+
+
+def choices_table() -> str:
+    """Settings of tuning by choices, and those that its presets set otherwise than each other."""
+    presets = {name: values for name, values in every_preset().items() if name not in load_presets()}
+    told = {name: {str(values.get(name)) for values in presets.values()} for name in Settings.model_fields}
+    names = [name for name in Settings.model_fields if len(told[name]) > 1 or name in CHOICE_SETTINGS]
+    return _settings([name for name in names if name != "stage"], presets)
+
+
+def _settings(names: Sequence[str], presets: Mapping[str, Mapping[str, object]]) -> str:
     rows = [f"| setting | meaning | {' | '.join(presets)} |", "| --- " * (2 + len(presets)) + "|"]
-    for name, field in Settings.model_fields.items():
-        values = [_value(preset.get(name, field.default)) for preset in presets.values()]
+    for name in names:
+        values = [_value(preset.get(name, Settings.model_fields[name].default)) for preset in presets.values()]
         rows.append(f"| `{name}` | {_flat(_docstring(Settings, name))} | {' | '.join(values)} |")
     return "\n".join(rows)
 
@@ -70,14 +83,15 @@ def _flat(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return "—" if value in (None, "", ()) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def filled(text: str) -> str:
-    """README with its tables made anew between their markers."""
+    """A page with its tables made anew between their markers."""
     for name, table in (
         ("card", card_table()),
         ("settings", settings_table()),
+        ("choices", choices_table()),
         ("keys", keys_table()),
         ("words", words_table()),
     ):
@@ -88,4 +102,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in (README, PREFERENCES):
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

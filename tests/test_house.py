@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from roleplay.corpora.native import read_native
 from roleplay.corpora.write import native_yaml
 from tests.cli.conftest import roleplay
-from tests.readme_tables import filled
+from tests.readme_tables import PREFERENCES, filled
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,8 +52,9 @@ def test_a_room_uses_only_rooms_below_it() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_tables_of_readme_are_those_of_the_code() -> None:
-    assert filled(README) == README, "run: python -m tests.readme_tables"
+def test_the_tables_of_readme_and_docs_are_those_of_the_code() -> None:
+    for page in (README, PREFERENCES.read_text(encoding="utf-8")):
+        assert filled(page) == page, "run: python -m tests.readme_tables"
 
 
 def _few_dialogues(project: Path) -> None:

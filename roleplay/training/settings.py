@@ -43,6 +43,8 @@ REWARDED = ("rloo", "grpo")
 """Stages that draw replies and learn from what they are rewarded with."""
 PREFERENCE = (*PAIRED, *REWARDED)
 """Stages of `roleplay.preference`."""
+CHOICE_SETTINGS = ("pairs", "beta", "reward", "generations", "temperature", "max_new_tokens", "max_kl")
+"""Settings of those stages alone."""
 
 FOLLOWS_LOSS = ("reduce_lr_on_plateau", "greedy")
 """Schedulers that look at held-out losses and keep their own state."""
@@ -54,8 +56,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     stage: Stage = "sft"
-    """`sft` trains the answers of dialogues; `pt` every token of the card's `text` corpora, packed into full rows; the
-    others move an adapter by choices: see `PREFERENCE`."""
+    """`sft` trains the answers of dialogues; `pt` every token of the card's `text` corpora, packed into full rows; `dpo`,
+    `kto`, `rm`, `rloo` and `grpo` learn from choices."""
     tuning: Literal["lora", "freeze", "full"] = "lora"
     """`lora` makes an adapter; `freeze` trains the last layers, `full` every weight, and both write a new base."""
     freeze_layers: Annotated[int, Field(ge=1)] = 2

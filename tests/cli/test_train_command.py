@@ -14,7 +14,7 @@ from filelock import FileLock
 from roleplay.cli.progress import Bar
 from roleplay.paths import Home
 from roleplay.training.run import Run
-from roleplay.training.settings import load_presets
+from roleplay.training.settings import every_preset, load_presets
 from roleplay.training.watch import Progress
 from tests.cli.conftest import SHORT, Outcome, Trained, refused, roleplay
 from tests.training.pell import interrupt_at, outcome
@@ -71,7 +71,7 @@ def test_presets_are_listed_with_what_they_are_for(home: Home) -> None:
     listed = roleplay("train", "--list-presets")
     assert (listed.status, listed.err) == (0, "")
     lines = listed.out.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == list(load_presets())
+    assert [line.split()[0] for line in lines[::2]] == list(every_preset())
     assert lines[0] == f"founding   {load_presets()['founding']['about']}"
     assert "rank 8, alpha 16" in lines[1]
 
