@@ -60,7 +60,8 @@ def emit_choice_forecast(start: "Start", plan: "Plan", *, as_json: bool) -> None
     emit(f"{told.character} on {told.base}, stage {told.stage}, {told.dtype} on {told.device}")
     for reason, count in told.left_out:
         emit(f"left out {count} pairs: they {reason}")
-    emit(f"pairs    {told.pairs} to learn from, {told.heldout_pairs} held out")
+    if told.pairs or told.heldout_pairs:
+        emit(f"pairs    {told.pairs} to learn from, {told.heldout_pairs} held out")
     if told.prompts:
         emit(f"prompts  {told.prompts} to draw replies to, {told.heldout_prompts} held out; rewarded for {told.reward}")
     emit(f"trained  {told.targets}, {told.parameters:,} parameters")
