@@ -34,6 +34,9 @@ LONG = (
     "serve/test_bad_requests.py",
     "serve/test_many_clients.py",
     "cli/test_serve_cli.py",
+    "cli/test_prefer_command.py",
+    "cli/test_evaluate_against.py",
+    "preference/test_choice_runs.py",
     "test_wheel.py",
 )
 """Files with tests that take many seconds each."""

@@ -12,7 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from roleplay.corpora.native import read_native
+from roleplay.corpora.pairs import Pair, write_pairs
 from roleplay.corpora.write import native_yaml
+from roleplay.dialogue import Turn
 from tests.cli.conftest import roleplay
 from tests.readme_tables import PREFERENCES, filled
 
@@ -66,6 +68,12 @@ def _few_dialogues(project: Path) -> None:
         (project / "characters" / "yui" / corpus.name).write_text(text, encoding="utf-8")
 
 
+def _few_choices(project: Path) -> None:
+    """A file of pairs as README names it."""
+    pairs = [Pair((Turn("user", f"{at}？"),), "嗯。", "学长，我不知道。", "swipe") for at in range(3)]
+    write_pairs(project / "yui-pairs.jsonl", pairs)
+
+
 async def _nothing(server: object) -> None:
     """Answer nobody."""
 
@@ -74,10 +82,13 @@ async def _nothing(server: object) -> None:
 def test_every_command_of_readme_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Training is cut to one small step, a server stops when it could answer; a hub base must be missed by its name."""
     _few_dialogues(tmp_path)
+    _few_choices(tmp_path)
     monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     if arguments[0] == "train":
         arguments += ["--max-steps", "1", "--batch-size", "2", "--grad-accum", "1"]
+    if "--reward" in arguments:
+        arguments += ["--generations", "2", "--max-new-tokens", "8"]
     if arguments[0] == "serve":
         arguments += ["--port", "0"]
         monkeypatch.setattr("uvicorn.Server.main_loop", _nothing)

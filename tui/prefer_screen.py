@@ -30,6 +30,11 @@ _OVER = "That was the last prompt. u takes the last choice back; q leaves, and t
 _TYPE = "Type a prompt below; two replies to it are drawn."
 _WAIT = "Two replies are being drawn."
 _SILENT = "said nothing"
+WORDS = """\
+Both replies answer the same prompt, the left one by lot, and nobody tells who is who before you leave.
+Each choice is written at once; what one side won stands behind w, and may tell who is A.
+"""
+"""What one needs to know."""
 
 
 class PreferScreen(Screen[None]):
@@ -48,8 +53,9 @@ class PreferScreen(Screen[None]):
             "w", "rate", "Win rate", id="prefer.rate", tooltip="Show or hide how often A won; it may tell who is A"
         ),
         Binding("r", "again", "Try again", id="prefer.again", tooltip="Try again after a failure"),
-        Binding("q,escape", "app.quit", "Leave", id="prefer.leave", tooltip="Leave; every choice is kept"),
-        Binding("ctrl+c", "app.quit", "Leave", id="prefer.interrupt", show=False, priority=True),
+        Binding("f1", "app.help", "Help", id="prefer.help", tooltip="Show what the keys do"),
+        Binding("q,escape", "leave", "Leave", id="prefer.leave", tooltip="Leave; every choice is kept"),
+        Binding("ctrl+c", "leave", "Leave", id="prefer.interrupt", show=False, priority=True),
     ]
 
     def __init__(self, comparison: "Comparison") -> None:
@@ -84,6 +90,10 @@ class PreferScreen(Screen[None]):
     def on_unmount(self) -> None:
         """The person leaves: nothing goes on behind."""
         self.comparison.close()
+
+    def action_leave(self) -> None:
+        """Everything that was chosen is on disk."""
+        self.app.exit()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that have nothing to do are grey; one that would only confuse is not there."""

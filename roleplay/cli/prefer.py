@@ -73,13 +73,13 @@ def prefer(
     )
     both = _contenders(card_file, home, (a, b), (a_temperature, b_temperature), max_new_tokens, opening)
     comparison = begin(card_file, both, prompts, seed, pairs, count)
-    from roleplay.chat.lobby import Lobby
-    from roleplay.chat.manner import Manner
-    from tui.prefer_app import run_prefer
+    from tui.alone import run_alone
+    from tui.prefer_screen import WORDS, PreferScreen
 
     try:
-        run_prefer(Lobby(home, Manner(), save=False), comparison)
+        run_alone(PreferScreen(comparison), home, WORDS)
     finally:
+        comparison.close()
         _tell(comparison.tally)
         if comparison.too_long:
             say(f"{comparison.too_long} prompts were left out: they leave no room for a reply")

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 from textual import events
+from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -20,7 +21,6 @@ from roleplay.chat.manner import Manner
 from roleplay.chat.process import AnswerProcess
 from roleplay.chat.store import ChatStore
 from roleplay.chat.wire import Ready
-from roleplay.errors import RoleplayError
 from roleplay.paths import Home
 from tests.tui.script import Load, Reply, Script, able
 from tui.app import ChatApp
@@ -37,7 +37,7 @@ _LOOK = 0.02
 class Person:
     """Somebody who uses the program."""
 
-    def __init__(self, app: ChatApp, pilot: Pilot[RoleplayError]) -> None:
+    def __init__(self, app: App[Any], pilot: Pilot[Any]) -> None:
         self.app, self.pilot = app, pilot
         self.told: list[str] = []
         """Passing notes so far, those that have passed, too."""
@@ -207,7 +207,7 @@ def meet(
     return ChatApp(Lobby(home, manner or Manner(), save=kept, answers=answers), name, resume=resume)
 
 
-def play(app: ChatApp, story: Callable[[Person], Awaitable[None]], size: tuple[int, int] = (100, 40)) -> None:
+def play(app: App[Any], story: Callable[[Person], Awaitable[None]], size: tuple[int, int] = (100, 40)) -> None:
     """Run the program without a terminal, and `story` before it."""
 
     async def show() -> None:
@@ -219,7 +219,8 @@ def play(app: ChatApp, story: Callable[[Person], Awaitable[None]], size: tuple[i
     try:
         asyncio.run(show())
     finally:
-        app.lobby.close()
+        if isinstance(app, ChatApp):
+            app.lobby.close()
 
 
 MIRA = """\

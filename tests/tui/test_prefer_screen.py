@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from roleplay.cards.load import CardFile
-from roleplay.chat.lobby import Lobby
-from roleplay.chat.manner import Manner
 from roleplay.chat.prefer.choices import KeptChoices
 from roleplay.chat.prefer.comparison import Comparison
 from roleplay.chat.prefer.contenders import Contender
@@ -23,13 +21,13 @@ from roleplay.paths import Home
 from tests.tui.payloads import PAYLOADS
 from tests.tui.person import Person, play, squeeze
 from tests.tui.script import Gate, Reply, Script, able
-from tui.prefer_app import PreferApp
-from tui.prefer_screen import PreferScreen
+from tui.alone import AloneApp
+from tui.prefer_screen import WORDS, PreferScreen
 
 SOUPS: list[Asked] = [
     (Turn("user", "Hello {{char}}"), Turn("assistant", "Hm."), Turn("user", f"Soup {i}?")) for i in range(3)
 ]
-Meet = Callable[..., PreferApp]
+Meet = Callable[..., AloneApp]
 Story = Callable[[Person], Awaitable[None]]
 
 
@@ -42,13 +40,13 @@ def place(project: Path) -> Path:
 def meet(mira: CardFile, home: Home, place: Path) -> Meet:
     """The program; B says in capitals what A says."""
 
-    def met(*replies: Reply | str, prompts: Sequence[Asked] | None = SOUPS, notice: str = "") -> PreferApp:
+    def met(*replies: Reply | str, prompts: Sequence[Asked] | None = SOUPS, notice: str = "") -> AloneApp:
         a = Contender(LANES["persona+prefix"], Opening(mira.path, home.root), "mira/one@3", Sampling())
         b = Contender(LANES["base"], a.opening, None, Sampling())
         script = Script(*replies, ready=able(mira.card, notice=notice))
         draws = Draws((a, b), 0, lambda opening: script)  # type: ignore[arg-type, return-value]
         comparison = Comparison(mira.card, draws, prompts, KeptChoices(place))
-        return PreferApp(Lobby(home, Manner(), save=False), comparison)
+        return AloneApp(PreferScreen(comparison), home, WORDS)
 
     return met
 
@@ -250,7 +248,7 @@ def test_every_key_has_its_twin_and_its_help(meet: Meet) -> None:
     async def story(person: Person) -> None:
         await sees_both(person, "leek")
         listed = {command.title for command in person.app.get_system_commands(person.app.screen)}
-        assert {"Left", "Right", "Both", "Neither", "Skip", "Undo", "Win rate", "Leave", "Help"} <= listed
+        assert {"Left", "Right", "Both", "Neither", "Skip", "Undo", "Win rate"} <= listed
         await person.press("f1")
         await person.sees("The left is better", "Take the last choice back and look again")
         await person.press("escape")
