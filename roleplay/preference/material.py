@@ -60,7 +60,8 @@ def _as_drawn(prompt: Prompt, new: int) -> Sample:
 
 def _fingerprint(corpus: Corpus, lessons: Lessons, settings: Settings) -> str:
     """Hash of the corpora, the pairs, and the adapter that it begins with."""
-    lines = [corpus.fingerprint, *(example.pair.identity for example in (*lessons.train, *lessons.heldout))]
+    pairs = [example.pair for example in (*lessons.train, *lessons.heldout)]
+    lines = [corpus.fingerprint, *(" ".join([pair.identity, *pair.prefixes]) for pair in pairs)]
     lines += [str(len(lessons.train)), *(f"{prompt.ids}" for prompt in lessons.prompts)]
     if settings.from_adapter is not None:
         lines.append(adapter_hash(Path(settings.from_adapter)))

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from tests.preference.pell_choices import pell_pairs, resume_choices, run_choice
 from tests.training.pell import interrupt_at
 
 Pell = tuple[Home, Path, Path]
+PAIRS = pell_pairs()
+OTHERS = [replace(PAIRS[0], chosen="Aye."), *PAIRS[1:]]
+UNASKED = [replace(PAIRS[0], prefixes=()), *PAIRS[1:]]
 _STOP = "roleplay.preference.rewards.reward.stop"
 
 
@@ -41,7 +45,8 @@ def scaled(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error", "told"),
     [
-        (lambda home, pairs: write_pell_pairs(pairs, pell_pairs()[1:]), RunError, "cannot go on: dataset changed"),
+        (lambda home, pairs: write_pell_pairs(pairs, OTHERS), RunError, "cannot go on: dataset changed"),
+        (lambda home, pairs: write_pell_pairs(pairs, UNASKED), RunError, "cannot go on: dataset changed"),
         (lambda home, pairs: pairs.unlink(), FileFaults, "pairs.jsonl: cannot be read: No such file"),
         (lambda home, pairs: scaled(weights(home)), RunError, "cannot go on: dataset changed"),
         (
@@ -50,7 +55,7 @@ def scaled(path: Path) -> None:
             "the adapter that the run begins with is gone: ",
         ),
     ],
-    ids=["other pairs", "no pairs", "another adapter", "no adapter"],
+    ids=["other pairs", "other prefixes", "no pairs", "another adapter", "no adapter"],
 )
 def test_a_run_goes_on_with_the_pairs_and_the_adapter_it_began_with_or_not_at_all(
     pell: Pell, spoil: Callable[[Home, Path], Any], error: type[RoleplayError], told: str
@@ -136,7 +141,8 @@ def test_a_run_that_made_no_reward_model_is_named_before_the_base_is_loaded(
 
 def test_a_reward_model_that_is_not_finished_is_told_to_be(pell: Pell) -> None:
     home, card, pairs = pell
-    run_choices(home, card, "taste", "rm", interrupt_at(1), pairs=(str(pairs),))
+    run = run_choices(home, card, "taste", "rm", interrupt_at(3), pairs=(str(pairs),))
+    assert (run.folder / "reward" / "best").is_dir()
     with pytest.raises(RunError, match=r"reward model of the run taste is not finished; go on .*--resume --run taste'"):
         run_choices(home, card, "bad", "rloo", reward="model(taste)")
 
