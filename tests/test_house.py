@@ -88,7 +88,7 @@ def test_every_command_of_readme_runs(command: str, tmp_path: Path, monkeypatch:
     if arguments[0] == "train":
         arguments += ["--max-steps", "1", "--batch-size", "2", "--grad-accum", "1"]
     if "--reward" in arguments:
-        arguments += ["--generations", "2", "--max-new-tokens", "8"]
+        arguments += ["--generations", "2", "--max-new-tokens", "24"]
     if arguments[0] == "serve":
         arguments += ["--port", "0"]
         monkeypatch.setattr("uvicorn.Server.main_loop", _nothing)
