@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from roleplay.cards.model import Card, CorpusEntry, Generation, Prefix, Probe, Probes, TrainingChoice
 from roleplay.chat.words import WORDS
-from roleplay.training.settings import CHOICE_SETTINGS, Settings, every_preset, load_presets
+from roleplay.training.resolve import every_preset, load_presets
+from roleplay.training.settings import CHOICE_SETTINGS, Settings
 from tui.palette import key_help
 
 README = Path(__file__).parents[1] / "README.md"

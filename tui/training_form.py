@@ -15,7 +15,7 @@ from roleplay.text import clean
 from tui.plain import plain
 
 if TYPE_CHECKING:
-    from roleplay.training.settings import Resolved
+    from roleplay.training.resolve import Resolved
 
 _BOXES = {
     "base": "base",

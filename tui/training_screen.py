@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from roleplay.training.background import options
-from roleplay.training.settings import load_presets
+from roleplay.training.resolve import load_presets
 from tui import workshop_jobs
 from tui.aside import Aside
 from tui.learning import Learning

@@ -99,7 +99,7 @@ def resolve_settings(
     """Find the settings that would be trained with, asked as question `number`."""
     from roleplay.cards.find import open_card
     from roleplay.models.spec import parse_spec
-    from roleplay.training.settings import resolve
+    from roleplay.training.resolve import resolve
 
     try:
         card_file = open_card(name, home)

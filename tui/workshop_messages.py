@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from roleplay.evaluation.listing import ListedEvaluation
     from roleplay.training.listing import ListedRun
     from roleplay.training.progress import RunProgress
+    from roleplay.training.resolve import Resolved
     from roleplay.training.run import Run
-    from roleplay.training.settings import Resolved
 
 
 @dataclass

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _list_presets(wanted: bool) -> None:
     if wanted:
-        from roleplay.training.settings import every_preset
+        from roleplay.training.resolve import every_preset
 
         for name, values in every_preset().items():
             emit_painted([(f"{name:<10}", "1"), (f" {values.pop('about')}", "")])

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from roleplay.errors import UsageError
 from roleplay.text import did_you_mean, one_line
-from roleplay.training.settings import Settings, load_presets
+from roleplay.training.resolve import load_presets
+from roleplay.training.settings import Settings
 
 _SHORT = {"lr": "learning_rate"}
 _SAME_FOR_ALL = (

@@ -19,8 +19,8 @@ from roleplay.text import fingerprint
 from roleplay.training.origin import with_origin
 from roleplay.training.prepare import Loaded, load_bare, take_off
 from roleplay.training.processes import processes
+from roleplay.training.resolve import Resolved, load_presets, resolve
 from roleplay.training.run import Run
-from roleplay.training.settings import Resolved, load_presets, resolve
 from roleplay.training.start import Plan, Start, load, plan_resume
 from roleplay.training.tune import train
 from roleplay.training.watch import Reporter

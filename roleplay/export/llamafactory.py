@@ -16,8 +16,9 @@ from roleplay.export.quoting import fenced, marked
 from roleplay.export.subject import Subject, is_public, open_renderer
 from roleplay.models.find import SHIPPED
 from roleplay.paths import Home, write_file
+from roleplay.training.resolve import resolve
 from roleplay.training.run import Run
-from roleplay.training.settings import PREFERENCE, Settings, resolve
+from roleplay.training.settings import PREFERENCE, Settings
 
 if TYPE_CHECKING:
     from roleplay.dataset.render import Renderer

@@ -29,11 +29,14 @@ class Likelihood:
     """Characters of the answers."""
 
 
-def likelihoods(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
-    """Score each sample with `model` as it is (adapter on or off), in batches of similar length."""
+def likelihoods(model: Any, samples: Sequence[Sample], pad: int, temperature: float = 1.0) -> list[Likelihood]:
+    """Score each sample with `model` as it is (adapter on or off), in batches of similar length.
+
+    At another `temperature` than 1 it is the likelihood of those who draw at that one.
+    """
     found: dict[int, Likelihood] = {}
     for batch in batches_of(model, samples):
-        found |= zip(batch, _score(model, [samples[i] for i in batch], pad), strict=True)
+        found |= zip(batch, _score(model, [samples[i] for i in batch], pad, temperature), strict=True)
     return [found[i] for i in range(len(samples))]
 
 
@@ -65,7 +68,7 @@ def pad_right(samples: Sequence[Sample], pad: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def token_losses(model: Any, batch: Mapping[str, torch.Tensor], temperature: float = 1.0) -> torch.Tensor:
     """Negative log-likelihood of every label, in nats, zero where nothing is trained: (B, K).
 
     Logits are computed only where some row has a label, which spares most of a batch that shares a long prefix: K is
@@ -73,9 +76,8 @@ def token_losses(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     the machine's memory goes to the model's device without waiting for it.
     """
     logits, labels = label_logits(model, batch)
-    return torch.nn.functional.cross_entropy(
-        logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
-    )
+    logits = logits.float() if temperature == 1 else logits.float() / temperature
+    return torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
 
 
 def label_logits(model: Any, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -146,9 +148,9 @@ def causal_model(model: Any) -> Any:
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
-def _score(model: Any, samples: Sequence[Sample], pad: int) -> list[Likelihood]:
+def _score(model: Any, samples: Sequence[Sample], pad: int, temperature: float) -> list[Likelihood]:
     with torch.inference_mode():
-        losses = token_losses(model, pad_right(samples, pad))
+        losses = token_losses(model, pad_right(samples, pad), temperature)
     return [
         Likelihood(float(loss.double().sum()), sample.trained_tokens, sample.characters)
         for loss, sample in zip(losses, samples, strict=True)

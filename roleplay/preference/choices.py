@@ -95,7 +95,7 @@ def _nothing(paths: Sequence[str], choices: Choices, wanted: str) -> str:
     told = [f"{count} {reason}" for reason, count in choices.left]
     if choices.heldout:
         told.append(f"{len(choices.heldout)} answer what is held out")
-    files = ", ".join(one_line(shown(Path(path)), 80) for path in paths)
+    files = ", ".join(one_line(shown(Path(path)), 400) for path in paths)
     return (
         f"{files}: no pair is left {wanted} ({', '.join(told)}); make more choices with 'roleplay chat' or "
         "'roleplay prefer --prompts trained'"

@@ -35,16 +35,16 @@ def draw_replies(base: Base, voice: Voice, prompts: Sequence[Prompt], sampling: 
     return found
 
 
-def moved(tuned: Any, replies: Sequence[Judged], pad: int) -> list[float]:
-    """Nats by which `tuned` finds each of its own replies likelier than the reference does.
+def moved(tuned: Any, replies: Sequence[Judged], pad: int, temperature: float) -> list[float]:
+    """Nats by which `tuned` finds each of its own replies likelier than the reference does, drawn at `temperature`.
 
-    Their mean estimates the KL divergence of the two, per reply, where the replies were drawn at temperature 1 from all
-    tokens; else it is a distance of the same kind.
+    Their mean estimates the KL divergence of the two at that temperature, per reply (the k1 estimator of Schulman 2020,
+    "Approximating KL divergence").
     """
     samples = [_sample(reply) for reply in replies if reply.reply_ids]
-    now = likelihoods(tuned, samples, pad)
+    now = likelihoods(tuned, samples, pad, temperature)
     with as_reference(tuned):
-        before = likelihoods(tuned, samples, pad)
+        before = likelihoods(tuned, samples, pad, temperature)
     return [old.nats - new.nats for old, new in zip(before, now, strict=True)]
 
 

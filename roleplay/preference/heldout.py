@@ -75,7 +75,7 @@ class Heldout:
         prompts = spread(self.lessons.heldout_prompts, _PROMPTS)
         replies = draw_replies(self.base, self.lessons.voice, prompts, self.sampling)
         values = [value for value in worth(replies) if not math.isnan(value)]
-        distances = moved(tuned, replies, self._pad)
+        distances = moved(tuned, replies, self._pad, self.sampling.temperature)
         return {
             "eval_reward": sum(values) / max(1, len(values)),
             "eval_kl": sum(distances) / max(1, len(distances)),

@@ -5,13 +5,9 @@ from dataclasses import replace
 
 from roleplay.dataset.corpus import Corpus
 from roleplay.generation.settings import Sampling
-from roleplay.models.base import Base
-from roleplay.paths import Home
 from roleplay.preference.drawing import draw_replies
 from roleplay.preference.heldout import Worth, spread
-from roleplay.preference.reward_files import load_reward
-from roleplay.preference.reward_runs import find_reward
-from roleplay.preference.reward_scores import reward_judge
+from roleplay.preference.reward_model.runs import model_judge
 from roleplay.preference.rewards.judged import Judge, Judged
 from roleplay.preference.rewards.materials import Materials
 from roleplay.preference.rewards.reward import Reward, make_reward
@@ -44,11 +40,6 @@ def ready_reward(choice: ChoiceJob, say: Say) -> Reward:
     for told in check_reward(reward, reward(tried), [one.prompt_ids for one in tried]):
         say(told)
     return reward
-
-
-def model_judge(home: Home, character: str, base: Base, run: str) -> Judge:
-    """The reward model that a run made, on the same base. Raises RunError where there is none, AdapterError."""
-    return reward_judge(load_reward(base, find_reward(home, character, run)), int(base.tokenizer.pad_token_id))
 
 
 def worth_of(reward: Reward) -> Worth:

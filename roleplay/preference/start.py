@@ -12,8 +12,8 @@ from roleplay.models.spec import parse_spec
 from roleplay.paths import Home, shown
 from roleplay.preference.lessons import Lessons
 from roleplay.preference.material import choice_material
-from roleplay.preference.reward_model import attach_reward
-from roleplay.preference.reward_runs import find_reward
+from roleplay.preference.reward_model.attach import attach_reward
+from roleplay.preference.reward_model.runs import find_reward
 from roleplay.preference.rewards.spec import parse_reward
 from roleplay.training.prepare import Job, prepare
 from roleplay.training.processes import processes

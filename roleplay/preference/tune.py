@@ -10,9 +10,9 @@ from roleplay.measures.win_rate import win_rate
 from roleplay.models.passport import Passport
 from roleplay.preference.heldout import Heldout
 from roleplay.preference.picture import draw_choices
-from roleplay.preference.reward_files import load_reward, save_reward
-from roleplay.preference.reward_heldout import RewardHeldout, keep_scale
-from roleplay.preference.reward_runs import reward_folder
+from roleplay.preference.reward_model.files import load_reward, save_reward
+from roleplay.preference.reward_model.heldout import RewardHeldout, keep_scale
+from roleplay.preference.reward_model.runs import reward_folder
 from roleplay.preference.rewarding import judges_of, ready_reward, worth_of
 from roleplay.preference.stages import paired_trainer, rewarded_trainer
 from roleplay.preference.start import ChoiceJob

@@ -10,8 +10,8 @@ from roleplay.errors import RunError, UsageError
 from roleplay.models.find import adapter_folders
 from roleplay.models.shape import read_shape
 from roleplay.paths import Home, shown
+from roleplay.training.resolve import Resolved
 from roleplay.training.run import Run, find_run, runs_of
-from roleplay.training.settings import Resolved
 
 
 def find_origin(home: Home, character: str, text: str) -> Path:

@@ -24,9 +24,10 @@ from roleplay.training.heap import keep_freed_memory
 from roleplay.training.material import Material
 from roleplay.training.memory import check_base
 from roleplay.training.processes import from_first, processes
+from roleplay.training.resolve import Resolved
 from roleplay.training.run import Decisions, Run, RunConfig
 from roleplay.training.schedule import check_scheduler
-from roleplay.training.settings import Resolved, Settings
+from roleplay.training.settings import PREFERENCE, Settings
 
 Attach = Callable[[Base, Settings], tuple[Any, str]]
 """Puts on a base what learns, and names it for people."""
@@ -205,7 +206,10 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _refuse_changes(run: Run, former: RunConfig, now: RunConfig) -> None:
-    changed = [name for name in ("card", "dataset") if getattr(former, name) != getattr(now, name)]
+    changed = ["card"] if former.card != now.card else []
+    if former.dataset != now.dataset:
+        by_choices = now.settings.stage in PREFERENCE
+        changed.append("dialogues, pairs or the adapter to begin with" if by_choices else "dataset")
     changed += [f"base ({part})" for part in former.base.differences(now.base)]
     if changed:
         raise RunError(

@@ -8,11 +8,13 @@ from roleplay.cards.load import CardFile
 from roleplay.errors import UsageError
 from roleplay.models.spec import parse_spec
 from roleplay.paths import Home
+from roleplay.training.contradictions import refuse_contradictions
 from roleplay.training.material import own_material
 from roleplay.training.origin import with_origin
 from roleplay.training.prepare import Job, Loaded, prepare
+from roleplay.training.resolve import Resolved, resolve, retyped
 from roleplay.training.run import Run, RunConfig, new_run, resumable_run, runs_of
-from roleplay.training.settings import FOLLOWS_LOSS, Resolved, refuse_contradictions, resolve, retyped
+from roleplay.training.settings import FOLLOWS_LOSS
 
 _SHAPE = (
     "stage",

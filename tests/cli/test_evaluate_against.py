@@ -38,7 +38,7 @@ def test_before_and_after_are_a_table_and_a_page(runs: Home, tmp_path: Path) -> 
     for told in (
         "before",
         "difference",
-        "held-out pairs in the right",
+        "held-out pairs",
         "reward 'stop'",
         "KL from the adapter",
         "Style was not measured; 'roleplay evaluate' says why.",

@@ -121,7 +121,10 @@ def test_a_reward_model_is_shown_and_evaluates_to_an_error(tuned: Path) -> None:
             "--batch-size times --grad-accum is 6 replies a step, which is no multiple of the 8 --generations",
         ),
         (["--stage", "dpo", "--pairs", "pairs.jsonl", "--tuning", "full"], "--stage dpo moves an adapter"),
-        (["--stage", "dpo", "--pairs", "pairs.jsonl", "--batching", "tree"], "--stage dpo pads its samples"),
+        (
+            ["--stage", "dpo", "--pairs", "pairs.jsonl", "--batching", "tree"],
+            "--stage dpo computes no trees",
+        ),
         (["--stage", "dpo", "--pairs", "pairs.jsonl", "--beta", 0], "--stage dpo needs a --beta above 0"),
         (
             ["--stage", "rm", "--pairs", "pairs.jsonl", "--from-adapter", "whole"],

@@ -13,8 +13,8 @@ from filelock import FileLock
 
 from roleplay.cli.progress import Bar
 from roleplay.paths import Home
+from roleplay.training.resolve import every_preset, load_presets
 from roleplay.training.run import Run
-from roleplay.training.settings import every_preset, load_presets
 from roleplay.training.watch import Progress
 from tests.cli.conftest import SHORT, Outcome, Trained, refused, roleplay
 from tests.training.pell import interrupt_at, outcome

@@ -14,8 +14,8 @@ from trl import RewardConfig, RewardTrainer
 from roleplay.errors import AdapterError, BaseModelError
 from roleplay.models.base import Base, load_base
 from roleplay.models.spec import parse_spec
-from roleplay.preference.reward_head import RewardHead, reward_classifier
-from roleplay.preference.reward_model import attach_reward
+from roleplay.preference.reward_model.attach import attach_reward
+from roleplay.preference.reward_model.head import RewardHead, reward_classifier
 from tests.tiny import load_tiny_base, save_tiny_base
 
 PAD, WANTED, OTHER = 0, 60, 61

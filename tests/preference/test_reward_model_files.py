@@ -17,9 +17,9 @@ from roleplay.errors import AdapterError, RunError
 from roleplay.models.adapter import attach_new, load_adapter
 from roleplay.models.base import Base
 from roleplay.models.passport import Passport
-from roleplay.preference.reward_files import load_reward, save_reward
-from roleplay.preference.reward_model import attach_reward
-from roleplay.preference.reward_scale import Scale, measure_scale, read_scale, save_scale
+from roleplay.preference.reward_model.attach import attach_reward
+from roleplay.preference.reward_model.files import load_reward, save_reward
+from roleplay.preference.reward_model.scale import Scale, measure_scale, read_scale, save_scale
 from tests.preference.test_reward_model import PAD, ROWS, draw_lora, padded
 from tests.preference.test_reward_model import rewards as logits_of
 from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base

@@ -14,10 +14,10 @@ from roleplay.models.adapter import attach_new, load_adapter, save_adapter
 from roleplay.models.base import Base
 from roleplay.models.passport import Passport
 from roleplay.models.rows import row_adapters
-from roleplay.preference import reward_scores
-from roleplay.preference.reward_files import load_reward
-from roleplay.preference.reward_scale import Scale, save_scale
-from roleplay.preference.reward_scores import RewardModel, reward_judge
+from roleplay.preference.reward_model import scores as reward_scores
+from roleplay.preference.reward_model.files import load_reward
+from roleplay.preference.reward_model.scale import Scale, save_scale
+from roleplay.preference.reward_model.scores import RewardModel, reward_judge
 from roleplay.preference.rewards.judged import Judged
 from tests.preference.test_reward_model import FAMILIES, PAD, ROWS, of_family
 from tests.preference.test_reward_model_files import save_tiny_reward

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from roleplay.errors import UsageError
-from roleplay.training.settings import Settings, load_presets, refuse_contradictions
+from roleplay.training.contradictions import refuse_contradictions
+from roleplay.training.resolve import load_presets
+from roleplay.training.settings import Settings
 
 
 @pytest.mark.parametrize(

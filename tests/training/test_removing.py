@@ -13,8 +13,9 @@ from roleplay.models.passport import BaseIdentity
 from roleplay.paths import Home
 from roleplay.training.background import newest_begun, remove
 from roleplay.training.listing import listed_runs
+from roleplay.training.resolve import load_presets
 from roleplay.training.run import Decisions, Run, RunConfig, new_run, runs_of
-from roleplay.training.settings import Settings, load_presets
+from roleplay.training.settings import Settings
 
 CONFIG = RunConfig(
     character="pell",

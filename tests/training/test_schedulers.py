@@ -11,9 +11,10 @@ from roleplay.cards.load import load_card
 from roleplay.errors import UsageError
 from roleplay.paths import Home
 from roleplay.training.prepare import Job
+from roleplay.training.resolve import load_presets
 from roleplay.training.run import Run
 from roleplay.training.schedule import check_scheduler
-from roleplay.training.settings import Scheduler, Settings, load_presets
+from roleplay.training.settings import Scheduler, Settings
 from roleplay.training.start import Start, load, plan_new
 from roleplay.training.tune import Beside, make_trainer
 from tests.training.pell import SETTINGS, interrupt_at, metrics, outcome, resume_pell, run_pell, write_pell

@@ -8,7 +8,8 @@ import pytest
 
 from roleplay.cards.load import CardFile, load_card
 from roleplay.errors import FileFaults, UsageError
-from roleplay.training.settings import Settings, load_presets, resolve
+from roleplay.training.resolve import load_presets, resolve
+from roleplay.training.settings import Settings
 
 CARD = "schema: 1\nname: mimi\ndisplay_name: Mimi\nlanguage: en\n"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from roleplay.models.passport import BaseIdentity
 from roleplay.paths import Home
+from roleplay.training.resolve import load_presets
 from roleplay.training.run import Decisions, Run, RunConfig
 from roleplay.training.samples import TrainingSample, append_samples
-from roleplay.training.settings import Settings, load_presets
+from roleplay.training.settings import Settings
 
 TRAINER = """
 import pathlib, signal, sys, time

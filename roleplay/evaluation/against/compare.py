@@ -1,6 +1,7 @@
 """Two adapters of a character on one base, asked the same, held together and reported."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from roleplay.cards.load import CardFile
 from roleplay.chat.open import Opened, open_on
@@ -23,12 +24,9 @@ from roleplay.evaluation.place import adapter_label, weights_of
 from roleplay.evaluation.prompts import Part
 from roleplay.evaluation.report import Finding
 from roleplay.generation.lanes import LANES, Lane
-from roleplay.preference.reward_files import load_reward
-from roleplay.preference.reward_scores import reward_judge
-from roleplay.preference.rewards.judged import Judge
+from roleplay.preference.reward_model.runs import model_judge
 from roleplay.preference.rewards.materials import Materials
 from roleplay.preference.rewards.reward import Reward, make_reward
-from roleplay.training.run import find_run
 
 _LANE = LANES["persona+prefix"]
 _SHOWN: Mapping[Part, int] = {"heldout": 5, "identity": 2, "out_of_world": 2, "general": 3}
@@ -73,12 +71,10 @@ def _reward(setting: Setting, opened: Opened, asked: Asked) -> Reward | None:
     """What drawn replies are judged by; reward models share the base."""
     home, engine, character = opened.home, opened.engine, opened.voice.card.name
 
-    def model(run: str) -> Judge:
-        folder = find_run(home, character, run).folder / "reward" / "best"
-        return reward_judge(load_reward(engine.base, folder), engine.pad)
-
+    if not asked.reward:
+        return None
     materials = Materials(setting.card_file, setting.corpus, home)
-    return make_reward(asked.reward, materials, model) if asked.reward else None
+    return make_reward(asked.reward, materials, partial(model_judge, home, character, engine.base))
 
 
 def _named(side: str, tell: Tell) -> Tell:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from roleplay.dataset.sample import Sample, sample_with
 from roleplay.evaluation.against.comparison import Figure
 from roleplay.evaluation.against.draws import TEMPERATURE, Drawn
@@ -13,7 +11,7 @@ from roleplay.evaluation.lane_model import as_lane
 from roleplay.evaluation.notebook import Notebook
 from roleplay.generation.engine import Engine
 from roleplay.generation.lanes import Lane
-from roleplay.measures.likelihood import batches_of, label_logits, pad_right
+from roleplay.measures.likelihood import batches_of, likelihoods
 
 
 def log_ratios(
@@ -41,18 +39,12 @@ def _sample(one: Drawn, context: int) -> Sample:
     return sample_with(ids, [(len(one.ids), len(ids))], len(one.reply.text))
 
 
-@torch.inference_mode()
 def _log_likelihoods(engine: Engine, lane: Lane, samples: Sequence[Sample]) -> list[float]:
     """Nats of each sample's trained tokens in `lane`, at the temperature of the draws."""
-    inputs = pad_right(samples, engine.pad)
-    if not bool((inputs["labels"] != -100).any()):  # nobody said anything
+    if not any(sample.trained_tokens for sample in samples):  # nobody said anything
         return [0.0] * len(samples)
     with as_lane(engine, lane) as model:
-        logits, labels = label_logits(model, inputs)
-    nats = torch.nn.functional.cross_entropy(
-        logits.float().transpose(1, 2) / TEMPERATURE, labels, ignore_index=-100, reduction="none"
-    )
-    return [-value for value in nats.double().sum(1).tolist()]
+        return [-one.nats for one in likelihoods(model, samples, engine.pad, TEMPERATURE)]
 
 
 def moved_figures(drawn: Sequence[Drawn], ratios: Sequence[float]) -> list[Figure]:

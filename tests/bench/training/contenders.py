@@ -18,7 +18,8 @@ from roleplay.models.tree_plan import GROUPED
 from roleplay.training.batching import attend_to_trees
 from roleplay.training.decide import decide
 from roleplay.training.heap import keep_freed_memory
-from roleplay.training.settings import Settings, load_presets
+from roleplay.training.resolve import load_presets
+from roleplay.training.settings import Settings
 from roleplay.training.tune import Beside, make_trainer
 from tests.bench.training.case import ROWS_A_PASS, SAMPLES_A_STEP, Case
 from tests.bench.training.gate import Gate, GateCallback

@@ -17,9 +17,9 @@ from roleplay.models.passport import Passport
 from roleplay.models.shape import WEIGHTS, Shape, read_shape
 from roleplay.models.targets import find_targets
 from roleplay.paths import shown
-from roleplay.preference.reward_head import HEAD, RewardHead, width_of
-from roleplay.preference.reward_scale import read_scale
-from roleplay.preference.reward_scores import RewardModel
+from roleplay.preference.reward_model.head import HEAD, RewardHead, width_of
+from roleplay.preference.reward_model.scale import read_scale
+from roleplay.preference.reward_model.scores import RewardModel
 from roleplay.text import one_line
 
 _HEAD_KEY = f"base_model.model.{HEAD}.weight"

@@ -13,8 +13,8 @@ from roleplay.models.base import Base
 from roleplay.preference.heldout import surprise
 from roleplay.preference.lessons import Example, Lessons
 from roleplay.preference.pair_scores import step
-from roleplay.preference.reward_scale import measure_scale, save_scale
-from roleplay.preference.reward_scores import RewardModel
+from roleplay.preference.reward_model.scale import measure_scale, save_scale
+from roleplay.preference.reward_model.scores import RewardModel
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from torch.nn.functional import linear
 from roleplay.errors import AdapterError
 from roleplay.models.base import Base
 from roleplay.models.passport import Passport
-from roleplay.preference.reward_head import RewardHead, decoder_of, endings
-from roleplay.preference.reward_scale import Scale
+from roleplay.preference.reward_model.head import RewardHead, decoder_of, endings
+from roleplay.preference.reward_model.scale import Scale
 from roleplay.preference.rewards.judged import Judge, Judged
 
 _TOKENS_AT_ONCE = 4096

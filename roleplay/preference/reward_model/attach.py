@@ -7,7 +7,7 @@ from peft.tuners.lora import LoraLayer
 from roleplay.errors import AdapterError
 from roleplay.models.base import Base
 from roleplay.models.targets import Targets, find_targets
-from roleplay.preference.reward_head import reward_classifier
+from roleplay.preference.reward_model.head import reward_classifier
 
 
 def attach_reward(

@@ -1,9 +1,13 @@
-"""Where the reward model of a run lies."""
+"""Where the reward model of a run lies, and what it gives."""
 
 from pathlib import Path
 
 from roleplay.errors import RunError
+from roleplay.models.base import Base
 from roleplay.paths import Home
+from roleplay.preference.reward_model.files import load_reward
+from roleplay.preference.reward_model.scores import reward_judge
+from roleplay.preference.rewards.judged import Judge
 from roleplay.text import one_line
 from roleplay.training.run import find_run
 
@@ -26,3 +30,8 @@ def find_reward(home: Home, character: str, name: str) -> Path:
             f"--run {told}'"
         )
     raise RunError(f"the run {told} of {character} made no reward model; 'roleplay train {character} --stage rm' does")
+
+
+def model_judge(home: Home, character: str, base: Base, name: str) -> Judge:
+    """What the reward model of a run gives, on the same base. Raises RunError where there is none, AdapterError."""
+    return reward_judge(load_reward(base, find_reward(home, character, name)), int(base.tokenizer.pad_token_id))
