@@ -39,7 +39,7 @@ class Person:
 
     def __init__(self, app: App[Any], pilot: Pilot[Any]) -> None:
         self.app, self.pilot = app, pilot
-        self.told: list[str] = []
+        self.told = [note.message for note in app._notifications]  # shown before anybody looked
         """Passing notes so far, those that have passed, too."""
         notify = app.notify
 
