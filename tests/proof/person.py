@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--rule", required=True)
     parser.add_argument("--questions", type=int, default=80)
-    parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--draws", type=int, default=6)
     typed = parser.parse_args()
     home = find_home()
     card_file = open_card(typed.name, home)
