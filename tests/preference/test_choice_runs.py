@@ -12,6 +12,9 @@ from tests.training.pell import Crash, crash_at, interrupt_at
 
 Pell = tuple[Home, Path, Path]
 PAIRED = ("dpo", "kto", "rm")
+ALIKE = {"kto": "dpo", "grpo": "rloo"}
+"""Stages that take the way of another one here; in full they are tested in `make soak`."""
+EVERY = [pytest.param(stage, marks=pytest.mark.soak if stage in ALIKE else ()) for stage in OF_STAGE]
 
 
 def tuned(pell: Pell, stage: str, name: str = "tuned", **changes: object) -> Run:
@@ -21,18 +24,7 @@ def tuned(pell: Pell, stage: str, name: str = "tuned", **changes: object) -> Run
     return run_choices(home, card, name, stage, **changes)
 
 
-@pytest.mark.parametrize("stage", OF_STAGE)
-def test_every_stage_runs_to_its_end(pell: Pell, stage: str) -> None:
-    run = tuned(pell, stage)
-    summary = run.read_summary()
-    assert summary["steps"] == 5
-    assert summary["stage"] == stage
-    kind = "reward" if stage == "rm" else "adapter"
-    assert {path.name for path in (run.folder / kind).iterdir()} == {"best", "last"}
-    assert summary["best_step"] in (2, 4, 5)
-
-
-@pytest.mark.parametrize("stage", PAIRED)
+@pytest.mark.parametrize("stage", ["dpo", "rm", pytest.param("kto", marks=pytest.mark.soak)])
 def test_held_out_pairs_move_as_they_were_chosen(pell: Pell, stage: str) -> None:
     run = tuned(pell, stage, max_steps=24, eval_steps=8)
     told = run.read_summary()
@@ -41,9 +33,14 @@ def test_held_out_pairs_move_as_they_were_chosen(pell: Pell, stage: str) -> None
     assert told["heldout"]["best"]["margin"] > 1
 
 
-@pytest.mark.parametrize("stage", OF_STAGE)
+@pytest.mark.parametrize("stage", EVERY)
 def test_ctrl_c_saves_and_the_resumed_run_is_the_whole_one(pell: Pell, stage: str) -> None:
-    whole = result(tuned(pell, stage, "whole"))
+    run = tuned(pell, stage, "whole")
+    summary, kind = run.read_summary(), "reward" if stage == "rm" else "adapter"
+    assert (summary["steps"], summary["stage"]) == (5, stage)
+    assert {path.name for path in (run.folder / kind).iterdir()} == {"best", "last"}
+    assert summary["best_step"] in (2, 4, 5)
+    whole = result(run)
     home, card, pairs = pell
     changes: dict[str, object] = {"pairs": (str(pairs),)} if stage in PAIRED else {}
     stopped = run_choices(home, card, "stopped", stage, interrupt_at(3), **changes)
