@@ -7,7 +7,7 @@ from itertools import combinations
 
 from roleplay.corpora.pairs import Pair
 from roleplay.corpora.review import Decision
-from roleplay.measures.near_texts import Alike, NearTexts, grams, letters
+from roleplay.measures.near_texts import Alike, NearTexts, letters, likeness
 
 NEAR = 0.8
 """Share of common 4-grams of the question with both replies from which two pairs are nearly one."""
@@ -66,7 +66,7 @@ def likenesses(pairs: Sequence[Pair]) -> Likenesses:
     for (one, _), link in sorted(found.items()):
         links[one].append(link)
         links[link.other].append(Link(one, link.crossed, link.equal))
-    own = (at for at, pair in enumerate(pairs) if _likeness(pair.chosen, pair.rejected) >= ALIKE)
+    own = (at for at, pair in enumerate(pairs) if likeness(pair.chosen, pair.rejected) >= ALIKE)
     return Likenesses(tuple(tuple(sorted(of, key=lambda link: link.other)) for of in links), frozenset(own))
 
 
@@ -91,11 +91,5 @@ def _near(pairs: Sequence[Pair]) -> Iterator[tuple[int, int]]:
 
 
 def _crossed(one: Pair, other: Pair) -> bool:
-    straight = _likeness(one.chosen, other.chosen) + _likeness(one.rejected, other.rejected)
-    return _likeness(one.chosen, other.rejected) + _likeness(one.rejected, other.chosen) > straight
-
-
-def _likeness(one: str, other: str) -> float:
-    """Share of the 4-grams of both that both have, 0 to 1."""
-    own, others = grams(letters(one)), grams(letters(other))
-    return len(own & others) / len(own | others)
+    straight = likeness(one.chosen, other.chosen) + likeness(one.rejected, other.rejected)
+    return likeness(one.chosen, other.rejected) + likeness(one.rejected, other.chosen) > straight

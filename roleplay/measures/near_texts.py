@@ -79,6 +79,12 @@ def grams(text: str) -> set[str]:
     return {text[i : i + _GRAM] for i in range(max(1, len(text) - _GRAM + 1))}
 
 
+def likeness(one: str, other: str) -> float:
+    """Share of the 4-grams of letters of both that both have, 0 to 1."""
+    own, others = grams(letters(one)), grams(letters(other))
+    return len(own & others) / len(own | others)
+
+
 def letters(text: str) -> str:
     """What two texts are compared by: letters and digits without case and width; the text itself if it has none."""
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -10,11 +10,8 @@ from roleplay.chat.choices.kept import HELD_OUT, NO_TALK, Unlearned, unfit
 from roleplay.chat.choices.places import Place, root
 from roleplay.chat.said import Said
 from roleplay.corpora.pairs import Pair, Provenance, Side, Why
-from roleplay.measures.near_texts import grams, letters
-
-NEAR = 0.9
-"""Share of the 4-grams of letters that two replies have in common from which there is hardly a choice between them:
-they differ in marks alone, or in a word or two of many."""
+from roleplay.measures.near_pairs import ALIKE
+from roleplay.measures.near_texts import likeness
 
 
 def pairs_at(
@@ -75,13 +72,7 @@ def _worthless(place: Place, other: Said) -> str:
     one, two = (_drawn(said).get("card") for said in (place.kept, other))
     if one and two and one != two:
         return "was drawn under another card"
-    return "is nearly the same as the kept reply" if _likeness(place.kept.text, other.text) >= NEAR else ""
-
-
-def _likeness(one: str, other: str) -> float:
-    """Share of the 4-grams of both that both have, 0 to 1."""
-    own, others = grams(letters(one)), grams(letters(other))
-    return len(own & others) / len(own | others)
+    return "is nearly the same as the kept reply" if likeness(place.kept.text, other.text) >= ALIKE else ""
 
 
 def _side(said: Said) -> Side:
