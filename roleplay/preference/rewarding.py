@@ -26,7 +26,7 @@ def ready_reward(choice: ChoiceJob, say: Say) -> Reward:
     settings = job.config.settings
     if not isinstance(job.corpus, Corpus):
         raise TypeError("a reward is about dialogues")
-    materials = Materials(choice.card_file, job.corpus, choice.home)
+    materials = Materials(job.card_file, job.corpus, choice.home)
     reward = make_reward(
         parse_reward(settings.reward),
         materials,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roleplay.cards.load import CardFile
 from roleplay.errors import RunError, UsageError
 from roleplay.models.base import Base
 from roleplay.models.shape import WEIGHTS
@@ -31,11 +30,6 @@ class ChoiceJob:
     """What it learns from."""
     home: Home
     """Where other characters and runs lie."""
-
-    @property
-    def card_file(self) -> CardFile:
-        """The character."""
-        return self.job.card_file
 
 
 def load(plan: Plan, start: Start, *, cached: bool = True) -> ChoiceJob:
