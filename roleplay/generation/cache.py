@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from roleplay.generation.growing import GrowingLayer
@@ -43,13 +43,21 @@ class _Kept:
     layers: list[tuple[torch.Tensor, torch.Tensor]]
     """Keys and values of each layer, (heads, tokens, depth)."""
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
+
 
 class KeptRows:
     """The rows that were computed last; the least recently used leave."""
 
-    def __init__(self, model: PreTrainedModel, limit: int = _ROWS) -> None:
+    def __init__(self, model: PreTrainedModel, limit: int = _ROWS, most_bytes: int | None = None) -> None:
+        """`most_bytes` are kept at most; left out, a quarter of what is free on the GPU now, and no bound on a CPU."""
         self.config = model.config.get_text_config(decoder=True)
         self.limit = limit
+        on_gpu = model.device.type == "cuda"
+        self.most_bytes = torch.cuda.mem_get_info(model.device)[0] // 4 if on_gpu and most_bytes is None else most_bytes
         self.usable = _can_be_cut(model)
         """Whether rows can go on from any of their tokens; else nothing is kept."""
         self._rows: list[_Kept] = []
@@ -77,21 +85,22 @@ class KeptRows:
             layer.keys, layer.values = keys, values
         return past
 
-    def keep(self, rows: Sequence[Row], pads: Sequence[int], past: DynamicCache | None) -> None:
+    def keep(self, rows: Sequence[Row], pads: Sequence[int], past: Cache | None) -> None:
         """Keep what `past` holds of `rows`, each after its own number of columns of padding.
 
         The last ids of a row may be yet to compute; they are left out. Where memory runs out, nothing is kept.
         """
-        if past is None:
+        if past is None or not self.usable:
             return
         try:
+            columns = int(past.get_seq_length())
             for index, (row, pad) in enumerate(zip(rows, pads, strict=True)):
-                computed = row.ids[: max(past.get_seq_length() - pad, 0)]
+                computed = row.ids[: max(columns - pad, 0)]
                 self._put(row._replace(ids=computed), past, index, pad)
         except (RuntimeError, MemoryError):  # what torch raises on a CPU has no type of its own
             self.forget()
 
-    def _put(self, row: Row, past: DynamicCache, index: int, pad: int) -> None:
+    def _put(self, row: Row, past: Cache, index: int, pad: int) -> None:
         if self._longest(row)[1] == len(row.ids):
             return
         # A beginning of the new row is of no more use.
@@ -102,6 +111,8 @@ class KeptRows:
         halves = [(layer.keys, layer.values) for layer in past.layers]
         layers = [(keys[index, :, columns].clone(), values[index, :, columns].clone()) for keys, values in halves]
         self._rows = [*self._rows, _Kept(row, layers)][-self.limit :]
+        while self.most_bytes is not None and sum(kept.nbytes for kept in self._rows) > self.most_bytes:
+            del self._rows[0]
 
     def _longest(self, row: Row) -> tuple[_Kept | None, int]:
         """The kept row that shares most with `row`, used just now, and how many ids that is."""

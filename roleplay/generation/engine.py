@@ -1,6 +1,7 @@
 """Stream the replies of any lanes from one `generate` call on one weight load."""
 
 import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Generator, Sequence
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import StoppingCriteriaList
+from transformers import Cache, CompileConfig, StoppingCriteriaList
 
-from roleplay.errors import BaseModelError, ContextFull
+from roleplay.errors import ContextFull
 from roleplay.generation.adapters import Adapters
 from roleplay.generation.cache import KeptRows, Row
+from roleplay.generation.compiled import Compiled
 from roleplay.generation.events import Cancel, Event
 from roleplay.generation.lanes import Lane
+from roleplay.generation.one_thread import one_thread
 from roleplay.generation.sampling import left_pad, processors
 from roleplay.generation.score import log_probabilities
 from roleplay.generation.settings import Sampling
@@ -51,21 +54,17 @@ class Engine:
     """A base, with or without adapters, that answers token ids with streamed text, one call at a time.
 
     It knows nothing of cards, templates or history. What was computed is kept: a prompt that begins as an earlier row
-    did goes on from there. With `compile`, on a GPU, `generate` compiles the model over a cache of fixed size instead,
-    and nothing is kept; this was never run.
+    did goes on from there. With `compile`, on a GPU, all but the first token of a reply are computed by compiled steps.
     """
 
     def __init__(self, base: Base, tuned: "PeftModel | None", end_ids: Sequence[int], *, compile: bool = False) -> None:
-        if compile and base.model.device.type != "cuda":
-            where = base.model.device.type
-            raise BaseModelError(
-                f"only a model on a GPU is compiled, and this one is on the {where}; leave --compile out"
-            )
+        """Raises BaseModelError where `compile` is asked for and cannot be."""
         self.base = base
         self.adapters = Adapters(base, tuned)
         self.chosen = ""
         """Label of the adapter that answers where a lane names none; empty for the one loaded first."""
-        self.compile = compile
+        self.compiled = Compiled(base.model, base.context) if compile else None
+        """What makes `generate` compile; `None` where it does not."""
         self.kept = KeptRows(base.model)
         own = base.model.generation_config.eos_token_id if base.model.generation_config else None
         extra = own if isinstance(own, list) else [] if own is None else [own]
@@ -116,7 +115,8 @@ class Engine:
             order,
         )
         events: Events = queue.Queue()
-        worker = threading.Thread(target=self._generate, args=(work, events), daemon=True)
+        generate = functools.partial(self._generate, work, events)
+        worker = one_thread(generate) if self.compiled else threading.Thread(target=generate, daemon=True)
         ended = False
         try:
             worker.start()
@@ -178,8 +178,11 @@ class Engine:
             )
             ids, mask = left_pad([row.ids for row in work.rows], self.pad)
             with torch.inference_mode(), row_adapters(self.tuned, [row[:2] for row in work.rows]):
-                past = None if self.compile else self.kept.begin(work.rows, [1] * len(work.rows))
-                cache = {"cache_implementation": "static"} if self.compile else {"past_key_values": past}
+                past: Cache | None = self.kept.begin(work.rows, [1] * len(work.rows))
+                options: dict[str, CompileConfig] = {}
+                if self.compiled:
+                    past = self.compiled.begin(past, len(ids), ids.shape[1] + work.limit)
+                    options = {"compile_config": self.compiled.config}
                 self.base.model.generate(
                     input_ids=ids.to(self.base.model.device),
                     attention_mask=mask.to(self.base.model.device),
@@ -190,7 +193,8 @@ class Engine:
                     logits_processor=processors(work.sampling, [ids.shape[1] - n for n in work.said]),
                     stopping_criteria=StoppingCriteriaList([Stopped(work.lanes, work.cancel, streamer)]),
                     streamer=streamer,
-                    **cache,
+                    past_key_values=past,
+                    **options,
                 )
                 fed = [row._replace(ids=(*row.ids, *new)) for row, new in zip(work.rows, streamer.tokens, strict=True)]
                 self.kept.keep(fed, [ids.shape[1] - len(row.ids) for row in work.rows], past)

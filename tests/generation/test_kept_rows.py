@@ -214,6 +214,20 @@ def test_what_a_stream_computed_before_it_was_left_is_kept(make: Make) -> None:
     assert fed(engine, [BASE], [prompt]) == 1
 
 
+@pytest.mark.parametrize(("rows", "computed"), [(2, [1, 1]), (1, [1, 10]), (0, [10, 10])])
+def test_rows_that_take_more_memory_than_they_may_leave_the_oldest_first(
+    rows: int, computed: list[int], make: Make
+) -> None:
+    engine = make("llama")
+    first, second = [20] * 10, [30] * 10
+    size = 2 * 2 * (10 + GREEDY.max_new_tokens - 1) * 16 * 4  # layers, keys and values, tokens, numbers, bytes
+    engine.kept = KeptRows(engine.base.model, most_bytes=rows * size)
+    for prompt in (first, second):
+        fed(engine, [BASE], [prompt])
+
+    assert [fed(engine, [BASE], [prompt]) for prompt in (second, first)] == computed
+
+
 def test_the_rows_used_least_recently_leave(make: Make) -> None:
     engine = make("llama")
     engine.kept = KeptRows(engine.base.model, limit=2)
