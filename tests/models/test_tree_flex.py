@@ -49,15 +49,17 @@ def test_the_blocks_are_those_that_torch_finds_in_the_whole_mask(lengths: list[i
         return torch.where(inside, (k <= q) & (q < end[k.clamp(max=len(end) - 1)]), q == k)
 
     wanted = torch_flex.create_block_mask(sees, 1, 1, count, count, device="cpu")
-    found = torch_flex.BlockMask((count, count), *blocks.lists)
+    found = torch_flex.BlockMask((count, count), *blocks.lists, BLOCK_SIZE=(128, 128), mask_mod=torch_flex.noop_mask)
     for name in torch_flex.BlockMask._TENSOR_ATTRS[:8]:
         torch.testing.assert_close(getattr(found, name), getattr(wanted, name), rtol=0, atol=0)
 
 
 def test_siblings_a_block_apart_do_not_meet_and_what_is_shared_is_seen_whole() -> None:
     blocks = find_blocks(tree_plan([246, 246], shared=256).end)  # the rests are 256 to 511 and 512 to 767
-    mask = torch_flex.BlockMask((768, 768), *blocks.lists)
-    whole = torch_flex.BlockMask((768, 768), *blocks.lists[2:4], None, None, *[None] * 4)
+    mask = torch_flex.BlockMask((768, 768), *blocks.lists, BLOCK_SIZE=(128, 128), mask_mod=torch_flex.noop_mask)
+    whole = torch_flex.BlockMask(
+        (768, 768), *blocks.lists[2:4], None, None, *[None] * 4, BLOCK_SIZE=(128, 128), mask_mod=torch_flex.noop_mask
+    )
     assert mask.to_dense()[0, 0].tolist() == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],

@@ -37,7 +37,7 @@ def tuned(layers: int, *, checkpointing: bool = False, vocabulary: int = 61) -> 
     )
     base = LlamaForCausalLM(config).eval().requires_grad_(False)
     if checkpointing:
-        base.activation_checkpointing_enable({"use_reentrant": False})
+        base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return attach_new(base, rank=4, alpha=8, dropout=0)[0]
 
 
@@ -72,6 +72,7 @@ def test_a_sample_of_middle_length_is_measured_and_not_the_longest(monkeypatch: 
     assert measured == [130, 60]
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
 def test_gradient_checkpointing_keeps_less() -> None:
     plain, spared = (kept(tuned(4, checkpointing=on), [sample(200)]) for on in (False, True))
     assert spared < plain / 2
