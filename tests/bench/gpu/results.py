@@ -59,7 +59,7 @@ def read_results(path: Path) -> list[Measured]:
     """The rows of each machine, those of one key replaced by the last; a line cut off by a crash is skipped."""
     found: list[Measured] = []
     places: list[dict[str, int]] = []
-    at, key = -1, ()
+    at, key = -1, tuple[str, ...]()
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             value = json.loads(line)

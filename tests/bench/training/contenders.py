@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,16 +13,15 @@ from roleplay.dataset.sample import Sample
 from roleplay.dataset.tree import tree_of
 from roleplay.measures.likelihood import pad_right, tree_losses
 from roleplay.models.adapter import attach_new
-from roleplay.models.base import Base, load_base
-from roleplay.models.spec import parse_spec
-from roleplay.models.tree_plan import GROUPED
+from roleplay.models.base import Base
+from roleplay.models.tree_plan import DENSE, FLEX, GROUPED
 from roleplay.training.batching import attend_to_trees
 from roleplay.training.decide import decide
 from roleplay.training.heap import keep_freed_memory
 from roleplay.training.resolve import load_presets
 from roleplay.training.settings import Settings
 from roleplay.training.tune import Beside, make_trainer
-from tests.bench.training.case import ROWS_A_PASS, SAMPLES_A_STEP, Case
+from tests.bench.training.case import ROWS_A_PASS, SAMPLES_A_STEP
 from tests.bench.training.gate import Gate, GateCallback
 
 _LEARNING_RATE = 5e-5
@@ -30,17 +30,34 @@ _UNCLIPPED = 1e9
 """The norm of the gradient is computed as always, and never shortened, so that gradients can be compared."""
 
 
-def load(case: Case, folder: str, gate: Gate) -> tuple[Base, Any]:
-    """The base as the project loads it, and an adapter whose weights are the same for every contender, not zero."""
-    torch.set_num_threads(case.threads)
-    base = load_base(parse_spec(folder), dtype=getattr(torch, case.dtype), device="cpu")
-    tuned, _ = attach_new(base.model, rank=case.rank, alpha=2 * case.rank, dropout=0.0)
-    draw = torch.Generator().manual_seed(5)
+@dataclass(frozen=True)
+class Ready:
+    """What a contender is given: a base in memory and the adapter on it."""
+
+    base: Base
+    """The frozen weights."""
+    tuned: Any
+    """The same with an adapter whose first weights are those of every contender."""
+    device: str
+    """`cpu` or `cuda`."""
+    dtype: str
+    """`float32` or `bfloat16`: of products."""
+    rank: int
+    """Of the adapter."""
+
+
+Contender = Callable[[Ready, Sequence[Sample], Gate], None]
+
+
+def attach_first(base: Base, rank: int) -> Any:
+    """A new adapter on `base`; its weights are the same for every contender on a device, and not zero."""
+    tuned, _ = attach_new(base.model, rank=rank, alpha=2 * rank, dropout=0.0)
+    weights = sorted((name, weight) for name, weight in tuned.named_parameters() if weight.requires_grad)
+    draw = torch.Generator(weights[0][1].device).manual_seed(5)
     with torch.no_grad():
-        for _, weight in sorted((n, w) for n, w in tuned.named_parameters() if w.requires_grad):
+        for _, weight in weights:
             weight.normal_(0, 0.02, generator=draw)
-    gate.loaded()
-    return base, tuned.train()
+    return tuned.train()
 
 
 class _Given:
@@ -57,26 +74,27 @@ class _Given:
         return self.samples[row]
 
 
-def _ours(batching: str) -> Callable[[Case, str, Sequence[Sample], Gate], None]:
-    """The product's own Trainer, decisions and presets included."""
+def _ours(batching: str, tree: str = GROUPED) -> Contender:
+    """The product's own Trainer, decisions and presets included; of the ways to attend to trees, the given one."""
 
-    def run(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
-        keep_freed_memory()  # as `prepare` does
-        base, tuned = load(case, folder, gate)
+    def run(ready: Ready, samples: Sequence[Sample], gate: Gate) -> None:
+        if ready.device == "cpu":
+            keep_freed_memory()  # as `prepare` does
         values = {key: value for key, value in load_presets()["founding"].items() if key != "about"}
         values |= {"batch_size": ROWS_A_PASS, "grad_accum": SAMPLES_A_STEP // ROWS_A_PASS, "max_length": 4096}
-        values |= {"max_grad_norm": _UNCLIPPED, "save_steps": _NEVER, "eval_steps": _NEVER, "rank": case.rank}
-        settings = Settings(**values, batching=batching, dtype=case.dtype, device="cpu")
+        values |= {"max_grad_norm": _UNCLIPPED, "save_steps": _NEVER, "eval_steps": _NEVER, "rank": ready.rank}
+        settings = Settings(**values, batching=batching, dtype=ready.dtype, device=ready.device)
         corpus = _Given(samples)
-        base.model.set_attn_implementation(decide(settings, corpus.longest).attention)
+        decisions = replace(decide(settings, corpus.longest), tree_attention=tree)
+        ready.base.model.set_attn_implementation(decisions.attention)
         with tempfile.TemporaryDirectory() as output:
             job = SimpleNamespace(
                 run=SimpleNamespace(checkpoints=Path(output)),
-                config=SimpleNamespace(settings=settings, decisions=decide(settings, corpus.longest)),
+                config=SimpleNamespace(settings=settings, decisions=decisions),
                 corpus=corpus,
                 material=SimpleNamespace(has_heldout=False),
-                base=base,
-                tuned=tuned,
+                base=ready.base,
+                tuned=ready.tuned,
             )
             callback = GateCallback(gate)
             beside = Beside(callbacks=[callback])
@@ -86,16 +104,17 @@ def _ours(batching: str) -> Callable[[Case, str, Sequence[Sample], Gate], None]:
     return run
 
 
-def _loop(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
+def _loop(ready: Ready, samples: Sequence[Sample], gate: Gate) -> None:
     """Trees without any Trainer: the least that an optimizer step can be."""
-    keep_freed_memory()
-    _, tuned = load(case, folder, gate)
+    if ready.device == "cpu":
+        keep_freed_memory()
+    tuned = ready.tuned
     attend_to_trees(tuned, GROUPED)
     weights = [weight for weight in tuned.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=_LEARNING_RATE, fused=True)
     for i in range(0, len(samples), SAMPLES_A_STEP):
         tree = tree_of(samples[i : i + SAMPLES_A_STEP])
-        with torch.autocast("cpu", torch.bfloat16, enabled=case.dtype == "bfloat16"):
+        with torch.autocast(ready.device, torch.bfloat16, enabled=ready.dtype == "bfloat16"):
             loss = tree_losses(tuned, tree).sum() / int(tree.times.sum())
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, _UNCLIPPED)
@@ -108,9 +127,9 @@ def _loop(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> Non
             return
 
 
-def _products(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
+def _products(ready: Ready, samples: Sequence[Sample], gate: Gate) -> None:
     """The products of frozen weights with the tokens of a tree, forwards and backwards, and nothing else."""
-    _, tuned = load(case, folder, gate)
+    tuned = ready.tuned
     linears = [part for part in tuned.modules() if type(part) is torch.nn.Linear and not part.weight.requires_grad]
     head = tuned.get_output_embeddings()
     for i in range(0, len(samples), SAMPLES_A_STEP):
@@ -118,14 +137,15 @@ def _products(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) ->
         with torch.inference_mode():
             for part in linears:
                 tokens = len(set(tree.predicts)) if part is head else len(tree.ids)
-                wide, narrow = (torch.ones(tokens, size, dtype=part.weight.dtype) for size in part.weight.shape)
+                wide, narrow = (part.weight.new_ones(tokens, size) for size in part.weight.shape)
                 torch.nn.functional.linear(narrow, part.weight)
                 torch.mm(wide, part.weight)
         if not gate.step_done():
             return
 
 
-def _arguments(case: Case, rows: int, output: str) -> dict[str, Any]:
+def _arguments(ready: Ready, rows: int, output: str) -> dict[str, Any]:
+    gpu = ready.device == "cuda"
     return {
         "output_dir": output,
         "num_train_epochs": 1,
@@ -135,27 +155,28 @@ def _arguments(case: Case, rows: int, output: str) -> dict[str, Any]:
         "lr_scheduler_type": "cosine",
         "max_grad_norm": _UNCLIPPED,
         "train_sampling_strategy": "sequential",
-        "bf16": case.dtype == "bfloat16",
-        "use_cpu": True,
+        "bf16": ready.dtype == "bfloat16",
+        "use_cpu": not gpu,
         "logging_steps": 10,
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "dataloader_pin_memory": False,
+        "dataloader_pin_memory": gpu,
+        "dataloader_num_workers": int(gpu),  # as the product has it
     }
 
 
-def _plain(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
+def _plain(ready: Ready, samples: Sequence[Sample], gate: Gate) -> None:
     """`transformers.Trainer` with peft, padded to the right."""
     from transformers import Trainer, TrainingArguments
 
-    base, tuned = load(case, folder, gate)
-    pad = int(base.tokenizer.pad_token_id)
+    pad = int(ready.base.tokenizer.pad_token_id)
+    ready.base.model.set_attn_implementation("sdpa")
     callback = GateCallback(gate)
     with tempfile.TemporaryDirectory() as output:
         callback.trainer = Trainer(
-            model=tuned,
-            args=TrainingArguments(**_arguments(case, ROWS_A_PASS, output), remove_unused_columns=False),
+            model=ready.tuned,
+            args=TrainingArguments(**_arguments(ready, ROWS_A_PASS, output), remove_unused_columns=False),
             train_dataset=list(samples),  # type: ignore[arg-type]
             data_collator=lambda rows: pad_right(rows, pad),
             callbacks=[callback],
@@ -163,25 +184,24 @@ def _plain(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> No
         callback.trainer.train()
 
 
-def _trl(rows: int, attention: str = "sdpa", **options: Any) -> Callable[[Case, str, Sequence[Sample], Gate], None]:
+def _trl(rows: int, attention: str = "sdpa", **options: Any) -> Contender:
     """TRL's SFTTrainer on ready ids and completion masks; checkpointing of activations is off, which is faster."""
 
-    def run(case: Case, folder: str, samples: Sequence[Sample], gate: Gate) -> None:
+    def run(ready: Ready, samples: Sequence[Sample], gate: Gate) -> None:
         from datasets import Dataset, disable_progress_bars
         from trl import SFTConfig, SFTTrainer
 
         disable_progress_bars()
-        base, tuned = load(case, folder, gate)
-        base.model.set_attn_implementation(attention)
+        ready.base.model.set_attn_implementation(attention)
         rows_of = [{"input_ids": list(s.ids), "completion_mask": [int(t) for t in s.trained]} for s in samples]
         callback = GateCallback(gate)
         with tempfile.TemporaryDirectory() as output:
             callback.trainer = SFTTrainer(
-                model=tuned,
-                processing_class=base.tokenizer,
+                model=ready.tuned,
+                processing_class=ready.base.tokenizer,
                 train_dataset=Dataset.from_list(rows_of),
                 args=SFTConfig(
-                    **_arguments(case, rows, output),
+                    **_arguments(ready, rows, output),
                     max_length=None,
                     completion_only_loss=True,
                     gradient_checkpointing=False,
@@ -194,8 +214,10 @@ def _trl(rows: int, attention: str = "sdpa", **options: Any) -> Callable[[Case, 
     return run
 
 
-CONTENDERS: dict[str, Callable[[Case, str, Sequence[Sample], Gate], None]] = {
+CONTENDERS: dict[str, Contender] = {
     "tree": _ours("tree"),
+    "tree-dense": _ours("tree", DENSE),
+    "tree-flex": _ours("tree", FLEX),
     "loop": _loop,
     "products": _products,
     "padded": _ours("padded"),
@@ -207,6 +229,8 @@ CONTENDERS: dict[str, Callable[[Case, str, Sequence[Sample], Gate], None]] = {
 }
 TITLES = {
     "tree": "roleplay, trees",
+    "tree-dense": "roleplay, trees, the whole mask",
+    "tree-flex": "roleplay, trees, FlexAttention",
     "loop": "the same trees, no Trainer",
     "products": "matrix products alone",
     "padded": "roleplay, padded rows",

@@ -4,14 +4,33 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import psutil
 import torch
 from transformers import TrainerCallback
 
 
-class Gate:
+class Gate(Protocol):
+    """What a contender tells of its steps, and asks whether it is to take another."""
+
+    def keep_gradient(self, model: Any) -> None:
+        """Of the first step, to be compared; called before the weights change."""
+
+    def keep_loss(self, loss: float) -> None:
+        """Of the first step, in nats per trained token."""
+
+    def step_done(self) -> bool:
+        """Called after each step; False where the contender is to end."""
+
+
+def gradient_of(model: Any) -> torch.Tensor:
+    """The gradient of everything that learns, as one vector in float32 on the CPU."""
+    weights = sorted((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+    return torch.cat([weight.grad.float().flatten() for _, weight in weights]).cpu()
+
+
+class ProcessGate:
     """Speaks JSON lines with the process that started this one: `{"rounds": n}` in, seconds out."""
 
     def __init__(self, out: TextIO, folder: Path) -> None:
@@ -27,10 +46,7 @@ class Gate:
 
     def keep_gradient(self, model: Any) -> None:
         """Of the first step, to be compared; call it before the weights change."""
-        names = sorted(name for name, weight in model.named_parameters() if weight.requires_grad)
-        weights = dict(model.named_parameters())
-        gradient = torch.cat([weights[name].grad.float().flatten() for name in names])
-        torch.save(gradient, self.folder / "gradient.pt")
+        torch.save(gradient_of(model), self.folder / "gradient.pt")
 
     def keep_loss(self, loss: float) -> None:
         """Of the first step, in nats per trained token."""

@@ -5,6 +5,11 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.bench.training.case import Case
+    from tests.bench.training.contenders import Ready
 
 
 def main() -> None:
@@ -17,12 +22,27 @@ def main() -> None:
 
     from tests.bench.training.case import Case, samples_of
     from tests.bench.training.contenders import CONTENDERS
-    from tests.bench.training.gate import Gate
+    from tests.bench.training.gate import ProcessGate
 
     case = Case(**json.loads(case_text))
-    gate = Gate(out, Path(folder))
-    CONTENDERS[name](case, model, samples_of(case, int(steps)), gate)
+    gate = ProcessGate(out, Path(folder))
+    ready = _load(case, model)
+    gate.loaded()
+    CONTENDERS[name](ready, samples_of(case, int(steps)), gate)
     gate.end()
+
+
+def _load(case: "Case", folder: str) -> "Ready":
+    """The base as the project loads it, and an adapter on it."""
+    import torch
+
+    from roleplay.models.base import load_base
+    from roleplay.models.spec import parse_spec
+    from tests.bench.training.contenders import Ready, attach_first
+
+    torch.set_num_threads(case.threads)
+    base = load_base(parse_spec(folder), dtype=getattr(torch, case.dtype), device="cpu")
+    return Ready(base, attach_first(base, case.rank), "cpu", case.dtype, case.rank)
 
 
 if __name__ == "__main__":
