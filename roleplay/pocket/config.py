@@ -1,6 +1,7 @@
 """The recipe of one `pocket`: a YAML file checked by pydantic."""
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,13 +36,17 @@ class Stage(BaseModel):
     sequence: int
     """Tokens in a training sequence."""
     tokens: int
-    """Tokens to train on, padded up to whole optimizer steps."""
+    """Tokens to train on at most, in whole optimizer steps."""
     peak_lr: float
     """Learning rate after warm-up (AdamW and Muon share it)."""
-    final_lr: float
-    """Learning rate at the last step; the way there is a cosine."""
+    schedule: Literal["cosine", "stable"] = "cosine"
+    """`cosine` falls from peak to final; `stable` stays at the peak, for a later stage to fall from."""
+    final_lr: float = 0.0
+    """Learning rate at the last step of a cosine."""
     warmup_steps: int = 0
     """Steps of linear warm-up from zero."""
+    patience: int | None = None
+    """Ends the stage where held-out bits were not the lowest so many times in a row; `None`: never."""
     sequences_per_pass: int
     """Sequences in one forward pass."""
     mixture: dict[str, float]
@@ -62,9 +67,15 @@ class Recipe(BaseModel):
     tokenizer_megabytes: float = 24
     """Characters (in millions of bytes) the tokenizer is trained on."""
     compile: bool = True
-    """Compile the model's passes (needs a C++ compiler; about a third faster)."""
+    """Compile the model's passes (needs a C++ compiler; about a third faster on a CPU)."""
     evaluate_steps: int = 100
     """Optimizer steps between held-out losses and between checkpoints."""
+    heldout_tokens: int = 16_384
+    """Tokens of each kind of held-out chat that are scored."""
+    snapshots: int = 8
+    """How many of the last stage's weights, one each `evaluate_steps`, are kept to choose from and to average."""
+    ablations: str = "ablations.md"
+    """File beside the recipe with what was tried before it was written; its text stands in the model card."""
     shape: Shape = Field(default_factory=Shape)
     stages: list[Stage]
 

@@ -1,4 +1,4 @@
-"""Text sources of `pocket` and the packed token matrices cut from them."""
+"""Text sources of `pocket`: their rows, which are held out, and the system prompts put before chats."""
 
 import hashlib
 import json
@@ -8,15 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
-
 from roleplay.corpora.native import read_native
 from roleplay.dialogue import Dialogue
-from roleplay.pocket.tokenizer import END_OF_TEXT
 
 Messages = list[dict[str, str]]
+Row = str | Messages
+"""Plain text, or the messages of one chat."""
 
 OWN_CHATS = "own_chats"
 """The dialogues written for `pocket`, in the checkout."""
@@ -38,6 +35,14 @@ SYSTEM_PROMPTS = {
         "认真听对方说话，然后回答。",
         "你是一个乐于助人的人，语气轻松。",
         "下面是一段日常对话，请继续。",
+        "不知道的事情就说不知道。",
+        "像老朋友一样聊天，不要说教。",
+        "先听完，再说你的看法。",
+        "回答不超过两句话。",
+        "你会记住对方说过的话。",
+        "你说话慢，想好了再说。",
+        "对方可能心情不好，请温柔一点。",
+        "这是两个人的闲聊，轮到你说话。",
     ],
     "en": [
         "You are a helpful assistant.",
@@ -48,6 +53,14 @@ SYSTEM_PROMPTS = {
         "You like to talk about everyday things.",
         "Continue this conversation.",
         "You are curious and polite.",
+        "If you do not know something, say so.",
+        "Talk like an old friend, and do not lecture.",
+        "Hear the other person out before you say what you think.",
+        "Use two sentences at most.",
+        "You remember what you are told.",
+        "You speak slowly and choose your words.",
+        "The other person may be sad. Be gentle.",
+        "Two people are chatting, and it is your turn.",
     ],
 }
 """Neutral system prompts put before half of the chats that have none, so that their absence also stays ordinary."""
@@ -56,23 +69,26 @@ UNFIT = ("自杀", "自残", "猥亵", "强奸", "性侵", "性交", "[name", "[
 """A chat with one of these is left out: harm, or a gap left by its makers."""
 
 
-def read_source(folder: Path, chats: Path, name: str) -> list[str | Messages]:
+def read_source(folder: Path, chats: Path, name: str) -> list[Row]:
     """Rows of a source: plain text, or the messages of one chat."""
     if name == OWN_CHATS:
-        return [as_messages(dialogue) for dialogue in own_chats(chats, "*")]
-    rows: list[str | Messages] = []
-    with lzma.open(folder / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
-        for line in lines:
-            if any(word in line for word in UNFIT):
-                continue
-            row = json.loads(line)
-            rows.append(row["text"] if "text" in row else row["messages"])
+        return [as_messages(dialogue) for dialogue in own_chats(chats)]
+    rows: list[Row] = []
+    for line in fit_lines(folder, name):
+        row = json.loads(line)
+        rows.append(row["text"] if "text" in row else row["messages"])
     return rows
 
 
-def own_chats(chats: Path, language: str) -> list[Dialogue]:
-    """What was written for `pocket` in `language`, a file's name or `*`."""
-    return [d for path in sorted(chats.glob(f"{language}.yaml")) for d in read_native(path, allow_system=True)]
+def fit_lines(folder: Path, name: str) -> Iterator[str]:
+    """Lines of a source's file that are not left out, as they stand there."""
+    with lzma.open(folder / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
+        yield from (line for line in lines if not any(word in line for word in UNFIT))
+
+
+def own_chats(chats: Path, language: str = "") -> list[Dialogue]:
+    """What was written for `pocket`, in one language or in all: the files whose names begin with it."""
+    return [d for path in sorted(chats.glob(f"{language}*.yaml")) for d in read_native(path, allow_system=True)]
 
 
 def as_messages(dialogue: Dialogue) -> Messages:
@@ -80,23 +96,38 @@ def as_messages(dialogue: Dialogue) -> Messages:
     return [{"role": turn.role, "content": turn.text} for turn in dialogue.turns]
 
 
-def split_source(folder: Path, chats: Path, name: str) -> tuple[list[str | Messages], list[str | Messages]]:
+def split_source(folder: Path, chats: Path, name: str) -> tuple[list[Row], list[Row]]:
     """Rows of a source that are trained, and those that are held out."""
-    parts: tuple[list[str | Messages], list[str | Messages]] = [], []
+    parts: tuple[list[Row], list[Row]] = [], []
     for row in read_source(folder, chats, name):
         parts[is_heldout(row, name)].append(row)
     return parts
 
 
-def heldout_rows(folder: Path, chats: Path, kind: str) -> list[str | Messages]:
+def heldout_rows(folder: Path, chats: Path, kind: str) -> list[Row]:
     """Held-out chats of one kind, a key of `HELDOUT`."""
     return [row for name in HELDOUT[kind] for row in split_source(folder, chats, name)[1]]
 
 
-def is_heldout(row: str | Messages, source: str) -> bool:
+def is_heldout(row: Row, source: str) -> bool:
     """One row in a hundred, of what was written for `pocket` one in ten, by a stable hash of its text."""
-    text = row if isinstance(row, str) else "\n".join(message["content"] for message in row)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (10 if source == OWN_CHATS else 100) == 0
+    return drawn(row) % (10 if source == OWN_CHATS else 100) == 0
+
+
+def drawn(row: Row) -> int:
+    """A number below 2^32 by a stable hash of what a row says."""
+    return int.from_bytes(hashlib.sha256(spoken(row).encode()).digest()[:4], "big")
+
+
+def spoken(row: Row) -> str:
+    """What a row says, without roles."""
+    return row if isinstance(row, str) else "\n".join(message["content"] for message in row)
+
+
+def language_of(row: Row) -> str:
+    """`zh` where a row begins with something Chinese, else `en`."""
+    first = row if isinstance(row, str) else row[0]["content"]
+    return "zh" if re.search("[\u4e00-\u9fff]", first) else "en"
 
 
 def tokenizer_texts(folder: Path, sources: list[str], megabytes: float, seed: int) -> Iterator[str]:
@@ -107,67 +138,7 @@ def tokenizer_texts(folder: Path, sources: list[str], megabytes: float, seed: in
         random.Random(seed).shuffle(rows)
         taken = 0
         for row in rows:
-            text = row if isinstance(row, str) else "\n".join(message["content"] for message in row)
-            yield text
-            taken += len(text.encode())
+            yield spoken(row)
+            taken += len(spoken(row).encode())
             if taken >= share:
                 break
-
-
-def render_row(row: str | Messages, tokenizer: PreTrainedTokenizerBase, draw: random.Random) -> str:
-    """The training text of a row: as it is, or in the chat template, half of the time behind a system prompt."""
-    if isinstance(row, str):
-        return row + END_OF_TEXT
-    if row[0]["role"] != "system" and draw.random() < 0.5:
-        language = "zh" if re.search("[\u4e00-\u9fff]", row[0]["content"]) else "en"
-        row = [{"role": "system", "content": draw.choice(SYSTEM_PROMPTS[language])}, *row]
-    return str(tokenizer.apply_chat_template(row, tokenize=False)) + END_OF_TEXT
-
-
-def pack(texts: Iterator[str], tokenizer: PreTrainedTokenizerBase, tokens: int) -> NDArray[np.uint16]:
-    """The first `tokens` token ids of `texts`, one after another: shape (tokens,)."""
-    ids: list[int] = []
-    while len(ids) < tokens:
-        ids.extend(tokenizer(next(texts), add_special_tokens=False)["input_ids"])
-    return np.asarray(ids[:tokens], dtype=np.uint16)
-
-
-def stage_matrix(
-    folder: Path,
-    chats: Path,
-    mixture: dict[str, float],
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    sequence: int,
-    tokens: int,
-    seed: int,
-) -> NDArray[np.uint16]:
-    """Training sequences of one stage in random order: shape (tokens // sequence, sequence)."""
-    total = sum(mixture.values())
-    blocks = []
-    for name, share in mixture.items():
-        rows = split_source(folder, chats, name)[0]
-        wanted = int(tokens * share / total) // sequence * sequence
-        texts = _forever(rows, tokenizer, random.Random(f"{seed}/{name}"))
-        blocks.append(pack(texts, tokenizer, wanted).reshape(-1, sequence))
-    matrix = np.concatenate(blocks)
-    return matrix[np.random.default_rng(seed).permutation(len(matrix))]
-
-
-def _forever(rows: list[str | Messages], tokenizer: PreTrainedTokenizerBase, draw: random.Random) -> Iterator[str]:
-    if not rows:
-        raise ValueError("a source of the mixture has no rows; check the folder of texts and that of the chats")
-    while True:
-        draw.shuffle(rows)
-        for row in rows:
-            yield render_row(row, tokenizer, draw)
-
-
-def heldout_matrix(
-    folder: Path, chats: Path, kind: str, tokenizer: PreTrainedTokenizerBase, *, sequence: int, tokens: int
-) -> NDArray[np.uint16]:
-    """Held-out chat of one kind: shape (tokens // sequence, sequence)."""
-    rows = heldout_rows(folder, chats, kind)
-    draw = random.Random(0)
-    draw.shuffle(rows)
-    return pack(_forever(rows, tokenizer, draw), tokenizer, tokens).reshape(-1, sequence)

@@ -1,68 +1,137 @@
-"""Pretrain `pocket`: `python -m roleplay.pocket.pretrain --text FOLDER`; started again, it goes on where it was."""
+"""Pretrain `pocket`: `python -m roleplay.pocket.pretrain`; stopped in whatever way, it goes on where it was."""
 
 import argparse
 import json
-import math
 import os
+import platform
+import sys
+import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from roleplay.paths import write_file
+from roleplay.pocket.averaging import choose
 from roleplay.pocket.config import Recipe, Shape, Stage, load_recipe
-from roleplay.pocket.mixture import HELDOUT, OWN_CHATS, heldout_matrix, stage_matrix, tokenizer_texts
-from roleplay.pocket.optimizer import MuonAdamW
+from roleplay.pocket.mixture import HELDOUT, OWN_CHATS, tokenizer_texts
+from roleplay.pocket.sequences import Heldout, Sequences, Stream
+from roleplay.pocket.stage import Ended, run_stage
 from roleplay.pocket.tokenizer import load_tokenizer, train_tokenizer
+from roleplay.pocket.tokens import prompt_ids, tokens_of
 
-HELDOUT_TOKENS = 16_384
-CHATS = "data/pocket/chats"
-
-
-class Rows(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
-    """A token matrix (N, T) as training examples; every token is a label."""
-
-    def __init__(self, matrix: NDArray[np.uint16]) -> None:
-        self.matrix = matrix
-
-    def __len__(self) -> int:
-        return len(self.matrix)
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        ids = torch.from_numpy(self.matrix[index].astype(np.int64))
-        return {"input_ids": ids, "labels": ids}
+CHATS = Path("data/pocket/chats")
+_ENDED = "ended.json"
 
 
-class InOrder(Trainer):
-    """A Trainer that takes the rows as they lie: they are shuffled already."""
+class Pretraining:
+    """A recipe, the text, and a work folder: `tokenizer/`, `tokens/`, a folder a stage, `metrics.jsonl`, `final/`."""
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
-        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+    def __init__(self, recipe: Recipe, text: Path, work: Path, shared: Path | None = None) -> None:
+        """`shared` holds tokenizer and tokens where several pretrainings have the same; else the work folder does."""
+        self.recipe, self.text, self.work, self.shared = recipe, text, work, shared or work
+        work.mkdir(parents=True, exist_ok=True)
 
+    def run(self, until: float | None = None) -> bool:
+        """Take every stage that is not at its end to it; false where time or a person ended that."""
+        tokenizer = self.tokenizer()
+        set_seed(self.recipe.seed)
+        model = build_model(self.recipe.shape, tokenizer)
+        for number, stage in enumerate(self.recipe.stages):
+            folder = self.work / stage.name
+            if not (folder / _ENDED).exists():
+                began = time.monotonic()
+                material = self._material(stage, number, tokenizer)
+                before = sum(ended["tokens"] for ended in self._ended())
+                ended = run_stage(self.recipe, stage, model, material, self.work, before=before, until=until)
+                self._note(stage, material[0], ended, time.monotonic() - began)
+                if ended is None:
+                    return False
+            model = LlamaForCausalLM.from_pretrained(folder / "final", dtype=torch.float32)
+        if not (self.work / "pretrained.json").exists():
+            self._finish(tokenizer)
+        return True
 
-class MetricsFile(TrainerCallback):
-    """Appends what the Trainer logs to a JSON-lines file."""
+    def prepare(self) -> None:
+        """Tokenizer and token ids of all sources: what takes no GPU."""
+        tokenizer = self.tokenizer()
+        for number, stage in enumerate(self.recipe.stages):
+            self._material(stage, number, tokenizer)
 
-    def __init__(self, path: Path, stage: str) -> None:
-        self.path, self.stage = path, stage
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer, trained once."""
+        folder = self.shared / "tokenizer"
+        if not (folder / "tokenizer.json").exists():
+            say("training the tokenizer …")
+            sources = sorted({name for stage in self.recipe.stages for name in stage.mixture} - {OWN_CHATS})
+            texts = tokenizer_texts(self.text, sources, self.recipe.tokenizer_megabytes, self.recipe.seed)
+            shape = self.recipe.shape
+            train_tokenizer(texts, shape.vocab_size, shape.context).save_pretrained(folder)
+        return load_tokenizer(folder)
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """One line a log entry."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"stage": self.stage, "step": state.global_step, **kwargs["logs"]}) + "\n")
+    def _material(
+        self, stage: Stage, number: int, tokenizer: PreTrainedTokenizerFast
+    ) -> tuple[Sequences, dict[str, Heldout], dict[str, float]]:
+        say(f"{stage.name}: reading text …")
+        steps = -(-stage.tokens // self.recipe.tokens_per_step)
+        count = steps * self.recipe.tokens_per_step // stage.sequence
+        streams = {name: self._stream(name, stage.sequence, number, tokenizer) for name in stage.mixture}
+        heldout = {
+            kind: Heldout(
+                [self._stream(name, stage.sequence, None, tokenizer) for name in names], self.recipe.heldout_tokens
+            )
+            for kind, names in HELDOUT.items()
+        }
+        scale = {kind: rows.bits_per_nat(tokenizer) for kind, rows in heldout.items()}
+        return Sequences(streams, stage.mixture, count), heldout, scale
+
+    def _stream(self, name: str, length: int, stage: int | None, tokenizer: PreTrainedTokenizerFast) -> Stream:
+        """Of the trained rows for a stage, of the held-out ones for none."""
+        kept = self.shared / "tokens"
+        options = {"text": self.text, "chats": CHATS, "tokenizer": tokenizer, "kept": kept}
+        tokens = tokens_of(name, heldout=stage is None, **options)
+        seed = [self.recipe.seed, stage + 1, crc32(name.encode())] if stage is not None else [0]
+        return Stream(tokens, prompt_ids(tokenizer), length, seed)
+
+    def _ended(self) -> list[dict[str, Any]]:
+        files = [self.work / stage.name / _ENDED for stage in self.recipe.stages]
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+
+    def _note(self, stage: Stage, sequences: Sequences, ended: Ended | None, seconds: float) -> None:
+        """The seconds of a slice, and of a stage that has ended what came of it."""
+        slices = self.work / stage.name / "seconds.json"
+        spent = [*(json.loads(slices.read_text(encoding="utf-8")) if slices.exists() else []), seconds]
+        write_file(slices, json.dumps(spent) + "\n")
+        if ended is not None:
+            tokens = ended.steps * self.recipe.tokens_per_step
+            passes = sequences.passes(tokens // stage.sequence)
+            told = {"name": stage.name, "tokens": tokens, "seconds": sum(spent), "ended": ended.why, "passes": passes}
+            write_file(self.work / stage.name / _ENDED, json.dumps(told) + "\n")
+
+    def _finish(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        say("choosing weights …")
+        last = self.recipe.stages[-1]
+        _, heldout, scale = self._material(last, len(self.recipe.stages) - 1, tokenizer)
+        candidates = choose(self.work / last.name, heldout, scale, self.work / "final")
+        tokenizer.save_pretrained(self.work / "tokenizer")
+        ended, passes = self._ended(), dict[str, float]()
+        for stage in ended:
+            for name, count in stage.pop("passes").items():
+                passes[name] = passes.get(name, 0.0) + count
+        told = {
+            "hardware": hardware(),
+            "seconds": sum(stage["seconds"] for stage in ended),
+            "tokens": sum(stage["tokens"] for stage in ended),
+            "passes": passes,
+            "stages": ended,
+            "weights": candidates[0].weights,
+            "candidates": [{"weights": one.weights, **one.bits} for one in candidates],
+            "versions": {name: version(name) for name in ("torch", "transformers")},
+        }
+        write_file(self.work / "pretrained.json", json.dumps(told, indent=2) + "\n")
 
 
 def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -84,97 +153,37 @@ def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
     )
 
 
-def cosine(stage: Stage, steps: int) -> Any:
-    """Learning-rate factor by step: linear warm-up, then a half cosine from peak to final."""
-    floor = stage.final_lr / stage.peak_lr
-
-    def factor(step: int) -> float:
-        if step < stage.warmup_steps:
-            return (step + 1) / stage.warmup_steps
-        done = (step - stage.warmup_steps) / max(1, steps - stage.warmup_steps)
-        return floor + (1 - floor) * (1 + math.cos(math.pi * min(1.0, done))) / 2
-
-    return factor
+def hardware() -> str:
+    """What it runs on, for people."""
+    if torch.cuda.is_available():
+        return f"one {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} cores of a CPU ({platform.machine()})"
 
 
-def run_stage(
-    recipe: Recipe, stage: Stage, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, text: Path, work: Path
-) -> None:
-    """Train one stage to its end, from its newest checkpoint where there is one."""
-    folder = work / stage.name
-    steps = -(-stage.tokens // recipe.tokens_per_step)
-    matrix = stage_matrix(
-        text,
-        Path(CHATS),
-        stage.mixture,
-        tokenizer,
-        sequence=stage.sequence,
-        tokens=steps * recipe.tokens_per_step,
-        seed=recipe.seed,
-    )
-    heldout = {
-        kind: Rows(heldout_matrix(text, Path(CHATS), kind, tokenizer, sequence=stage.sequence, tokens=HELDOUT_TOKENS))
-        for kind in HELDOUT
-    }
-    passes = recipe.tokens_per_step // (stage.sequence * stage.sequences_per_pass)
-    cuda = torch.cuda.is_available()
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=len(matrix) * stage.sequence // recipe.tokens_per_step,
-        per_device_train_batch_size=stage.sequences_per_pass,
-        per_device_eval_batch_size=stage.sequences_per_pass,
-        gradient_accumulation_steps=passes,
-        use_cpu=not cuda,
-        bf16=True,
-        torch_compile=recipe.compile,
-        max_grad_norm=1.0,
-        logging_steps=10,
-        eval_strategy="steps",
-        eval_steps=recipe.evaluate_steps,
-        eval_on_start=True,
-        save_steps=recipe.evaluate_steps,
-        save_total_limit=1,
-        prediction_loss_only=True,
-        seed=recipe.seed,
-        report_to=[],
-        disable_tqdm=True,
-    )
-    optimizer = MuonAdamW(model, stage.peak_lr, recipe.weight_decay)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(stage, arguments.max_steps))
-    trainer = InOrder(
-        model=model,
-        args=arguments,
-        train_dataset=Rows(matrix),
-        eval_dataset=heldout,
-        optimizers=(optimizer, scheduler),
-        callbacks=[MetricsFile(work / "metrics.jsonl", stage.name)],
-    )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.exists() else None)
-    trainer.save_model(str(folder / "final"))
+def say(text: str) -> None:
+    """A line for people."""
+    sys.stderr.write(f"{text}\n")
 
 
 def main() -> None:
-    """Tokenizer, then every stage that has no final model yet."""
+    """Go on until the end, or for a slice; status 1 where something is left to do."""
+    began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__)
     shared = Path(os.environ.get("ROLEPLAY_SHARED", "../shared"))
     parser.add_argument("--text", type=Path, default=shared / "pretrain", help="folder of the .jsonl.xz sources")
     parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("pretrain.yaml"))
     parser.add_argument("--work", type=Path, default=Path("build/pocket"), help="checkpoints and metrics")
+    parser.add_argument(
+        "--tokens", type=Path, help="folder with a tokenizer and tokens that several work folders share"
+    )
+    parser.add_argument("--minutes", type=float, help="stop after so many, to go on with the same command")
+    parser.add_argument("--prepare", action="store_true", help="tokenizer and token ids only, which need no GPU")
     chosen = parser.parse_args()
-    recipe = load_recipe(chosen.recipe)
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    if not (chosen.work / "tokenizer" / "tokenizer.json").exists():
-        sources = sorted({name for stage in recipe.stages for name in stage.mixture} - {OWN_CHATS})
-        texts = tokenizer_texts(chosen.text, sources, recipe.tokenizer_megabytes, recipe.seed)
-        train_tokenizer(texts, recipe.shape.vocab_size, recipe.shape.context).save_pretrained(chosen.work / "tokenizer")
-    tokenizer = load_tokenizer(chosen.work / "tokenizer")
-    set_seed(recipe.seed)
-    model = build_model(recipe.shape, tokenizer)
-    for stage in recipe.stages:
-        final = chosen.work / stage.name / "final"
-        if not final.exists():
-            run_stage(recipe, stage, model, tokenizer, chosen.text, chosen.work)
-        model = LlamaForCausalLM.from_pretrained(final, dtype=torch.float32)
+    job = Pretraining(load_recipe(chosen.recipe), chosen.text, chosen.work, chosen.tokens)
+    if chosen.prepare:
+        job.prepare()
+    elif not job.run(None if chosen.minutes is None else began + 60 * chosen.minutes):
+        sys.exit("stopped before the end; the same command goes on")
 
 
 if __name__ == "__main__":

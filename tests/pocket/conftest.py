@@ -14,6 +14,8 @@ tokens_per_step: 256
 evaluate_steps: 2
 compile: false
 tokenizer_megabytes: 0.02
+heldout_tokens: 2048
+snapshots: 3
 shape: {vocab_size: 400, hidden_size: 32, intermediate_size: 64, layers: 2, heads: 2, context: 256}
 stages:
   - {name: language, sequence: 32, tokens: 1024, peak_lr: 4.0e-3, final_lr: 1.0e-3, warmup_steps: 1,
@@ -72,7 +74,6 @@ class Pretrained:
         """Train it, or go on with it."""
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
-            patch.setattr(pretrain, "HELDOUT_TOKENS", 2048)  # measuring would take longer than training
             places = {"--text": self.text, "--recipe": self.recipe, "--work": self.work}
             patch.setattr("sys.argv", ["pretrain", *(str(part) for place in places.items() for part in place)])
             pretrain.main()

@@ -5,17 +5,8 @@ from pathlib import Path
 
 import torch
 
-from roleplay.pocket.mixture import (
-    OWN_CHATS,
-    heldout_matrix,
-    heldout_rows,
-    is_heldout,
-    read_source,
-    split_source,
-    stage_matrix,
-)
+from roleplay.pocket.mixture import OWN_CHATS, heldout_rows, read_source, split_source
 from roleplay.pocket.optimizer import MuonAdamW
-from roleplay.pocket.tokenizer import train_tokenizer
 from tests.pocket.conftest import Pretrained
 
 
@@ -31,19 +22,6 @@ def test_a_tiny_pocket_is_trained_through_both_stages_and_a_second_call_has_noth
     before = final.stat().st_mtime_ns
     pretrained.train()
     assert final.stat().st_mtime_ns == before
-
-
-def test_heldout_rows_are_in_no_training_sequence(text: Path, tmp_path: Path) -> None:
-    rows = read_source(text, tmp_path, "zh_chat_misc")
-    held = [row for row in rows if is_heldout(row, "zh_chat_misc")]
-    assert 0 < len(held) < len(rows) / 10
-    tokenizer = train_tokenizer([str(row) for row in rows], vocab_size=400, context=64)
-    matrix = stage_matrix(text, tmp_path, {"zh_chat_misc": 1.0}, tokenizer, sequence=64, tokens=64 * 200, seed=0)
-    seen = "".join(tokenizer.decode(row.tolist()) for row in matrix)
-    answers = [row[1]["content"] + "<|im_end|>" for row in held if not isinstance(row, str)]
-    assert not [answer for answer in answers if answer in seen]
-    shown = heldout_matrix(text, tmp_path, "zh", tokenizer, sequence=64, tokens=64 * 40)
-    assert answers[0] in "".join(tokenizer.decode(row.tolist()) for row in shown)
 
 
 def test_a_tenth_of_the_own_chats_is_held_out(text: Path, tmp_path: Path) -> None:
