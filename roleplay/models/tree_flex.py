@@ -60,6 +60,7 @@ def _listed(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return numbers.sum(1, dtype=torch.int32)[None, None], which.to(torch.int32).contiguous()[None, None]
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def block_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -71,7 +72,7 @@ def block_attention(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """FlexAttention, compiled on a GPU; on a CPU it is plain and has no gradient.
+    """FlexAttention, compiled on a GPU by itself, also where the model around it is; on a CPU it has no gradient.
 
     Query (1, H, T, D), key (1, K, T, D), value (1, K, T, E), result (1, T, H, E). Raises Unfit.
     """

@@ -42,7 +42,7 @@ def arguments(job: Job, resumed_step: int) -> dict[str, Any]:
         "seed": settings.seed,
         "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": gpu,
-        "dataloader_num_workers": int(gpu),  # the next step is packed while the GPU computes this one
+        "dataloader_num_workers": 0,  # packing a step takes 2 ms, beginning a worker at every epoch 70
         "remove_unused_columns": False,
         "report_to": [],
         "disable_tqdm": True,

@@ -90,7 +90,8 @@ def _loss(tuned: Any, sample: Sample, pad: int) -> torch.Tensor:
 
 
 def _peak(tuned: Any, sample: Sample, pad: int) -> int:
-    """Bytes on the GPU that a pass takes at its worst moment."""
+    """Bytes on the GPU that a pass takes at its worst moment, beside the gradients that are there from the first on."""
+    _loss(tuned, sample, pad).backward()  # type: ignore[no-untyped-call]
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     _loss(tuned, sample, pad).backward()  # type: ignore[no-untyped-call]
