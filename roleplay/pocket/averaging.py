@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from roleplay.pocket.sequences import Heldout
-from roleplay.pocket.stage import CHAT, snapshots
+from roleplay.pocket.watch import CHAT, snapshots
 
 _AVERAGES = (2, 4, 8)
 _BATCH = 8

@@ -14,6 +14,7 @@ from zlib import crc32
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from roleplay.models.base import quieten
 from roleplay.paths import write_file
 from roleplay.pocket.averaging import choose
 from roleplay.pocket.config import Recipe, Shape, Stage, load_recipe
@@ -37,6 +38,7 @@ class Pretraining:
 
     def run(self, until: float | None = None) -> bool:
         """Take every stage that is not at its end to it; false where time or a person ended that."""
+        quieten()
         tokenizer = self.tokenizer()
         set_seed(self.recipe.seed)
         model = build_model(self.recipe.shape, tokenizer)

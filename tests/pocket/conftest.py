@@ -20,7 +20,7 @@ shape: {vocab_size: 400, hidden_size: 32, intermediate_size: 64, layers: 2, head
 stages:
   - {name: language, sequence: 32, tokens: 1024, peak_lr: 4.0e-3, final_lr: 1.0e-3, warmup_steps: 1,
      sequences_per_pass: 4, mixture: {en_novels: 0.3, zh_chat_misc: 0.4, en_chat: 0.3}}
-  - {name: dialogue, sequence: 64, tokens: 512, peak_lr: 1.0e-3, final_lr: 1.0e-4, sequences_per_pass: 2,
+  - {name: dialogue, sequence: 64, tokens: 1024, peak_lr: 1.0e-3, final_lr: 1.0e-4, sequences_per_pass: 2,
      mixture: {zh_chat_counselling: 0.5, own_chats: 0.5}}
 """
 
