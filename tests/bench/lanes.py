@@ -2,6 +2,7 @@
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ from tests.tiny import save_tiny_adapter
 _ROUNDS = 9
 _TOKENS = 64
 _CHATS = 5
+TURNS = 20
+"""Of a long chat."""
 _REPLY = 16
 """Tokens of a reply in a long chat: twenty of them, and a prefix, fit `pocket`."""
 _NEVER = -1
@@ -42,7 +45,7 @@ def four_lanes_against_one() -> None:
         for _ in range(_ROUNDS):
             for lanes in (ONE, FOUR):
                 engine.kept.forget()
-                seconds[len(lanes)].append(_seconds(engine, lanes, [_PROMPT] * len(lanes), _TOKENS))
+                seconds[len(lanes)].append(seconds_of(engine, lanes, [_PROMPT] * len(lanes), _TOKENS))
         ratio = statistics.median(four / one for one, four in zip(seconds[1], seconds[4], strict=True))
         print(
             f"{_TOKENS} tokens on {name}: four lanes {statistics.median(seconds[4]):.2f} s, one "
@@ -54,30 +57,55 @@ def first_token_at_turn_20_against_turn_2() -> None:
     """Print the time to the first token at both turns of one chat, and the ratio, for one lane and for four."""
     opened = _pocket()
     for lanes in (ONE, FOUR):
-        chats = [_first_tokens(opened, lanes, chat) for chat in range(_CHATS + 1)][1:]
-        early, late = (statistics.median(chat[turn - 1] for chat in chats) for turn in (2, 20))
-        ratio = statistics.median(chat[19] / chat[1] for chat in chats)
+        chats = [_chat(opened, lanes, chat) for chat in range(_CHATS + 1)][1:]
+        early, late = (statistics.median(chat[turn - 1] for chat in chats) for turn in (2, TURNS))
+        ratio = statistics.median(chat[TURNS - 1] / chat[1] for chat in chats)
         print(
             f"first token with lanes: {len(lanes)}, turn 20: {late * 1000:.0f} ms, turn 2: {early * 1000:.0f} ms, "
             f"ratio {ratio:.2f} (goal: at most 1.5)"
         )
 
 
-def _first_tokens(opened: Opened, lanes: list[Lane], chat: int) -> list[float]:
-    """Seconds to the first token of every turn of a chat; all lanes follow the replies of the first."""
-    voice, turns, found = opened.voice, list[Turn](), list[float]()
-    for number in range(20):
-        turns.append(Turn("user", f"在吗？{chat}{number}"))
-        prefixes = [default_prefixes(voice.prefixes) if lane.prefix else () for lane in lanes]
-        prompts = [voice.prompt_ids(turns, active) for active in prefixes]
-        found.append(_seconds(opened.engine, lanes, prompts, 1))
-        events = opened.engine.stream(lanes, prompts, Sampling(max_new_tokens=_REPLY, seed=chat))
-        said = {event.lane: event.text for event in events if isinstance(event, Finished)}
-        turns.append(Turn("assistant", said[lanes[0]]))
+def _chat(opened: Opened, lanes: list[Lane], chat: int) -> list[float]:
+    """First tokens of a chat on `pocket`; all lanes follow the replies of the first."""
+    voice, engine = opened.voice, opened.engine
+    active = [default_prefixes(voice.prefixes) if lane.prefix else () for lane in lanes]
+
+    def answer(prompts: list[list[int]]) -> str:
+        events = engine.stream(lanes, prompts, Sampling(max_new_tokens=_REPLY, seed=chat))
+        return next(event.text for event in events if isinstance(event, Finished) and event.lane == lanes[0])
+
+    return first_tokens(
+        engine,
+        lanes,
+        lambda turns: [voice.prompt_ids(turns, prefixes) for prefixes in active],
+        lambda number: f"在吗？{chat}{number}",
+        answer,
+    )
+
+
+def first_tokens(
+    engine: Engine,
+    lanes: list[Lane],
+    prompts: Callable[[list[Turn]], list[list[int]]],
+    ask: Callable[[int], str],
+    answer: Callable[[list[list[int]]], str],
+) -> list[float]:
+    """Seconds to the first token of every turn of a chat of twenty.
+
+    `prompts` renders its turns, one prompt a lane; `ask` says what the person says in a turn, counted from 0; `answer`
+    is what prompts are answered with.
+    """
+    turns, found = list[Turn](), list[float]()
+    for number in range(TURNS):
+        turns.append(Turn("user", ask(number)))
+        asked = prompts(turns)
+        found.append(seconds_of(engine, lanes, asked, 1))
+        turns.append(Turn("assistant", answer(asked)))
     return found
 
 
-def _seconds(engine: Engine, lanes: list[Lane], prompts: list[list[int]], tokens: int) -> float:
+def seconds_of(engine: Engine, lanes: list[Lane], prompts: list[list[int]], tokens: int) -> float:
     """Until all lanes have said `tokens` tokens, sampled as in a chat."""
     events = list(engine.stream(lanes, prompts, Sampling(max_new_tokens=tokens)))
     return max(event.seconds for event in events)
