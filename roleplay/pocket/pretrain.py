@@ -14,6 +14,7 @@ from zlib import crc32
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from roleplay.errors import RunError
 from roleplay.models.base import quieten
 from roleplay.paths import write_file
 from roleplay.pocket.averaging import choose
@@ -32,13 +33,17 @@ class Pretraining:
     """A recipe, the text, and a work folder: `tokenizer/`, `tokens/`, a folder a stage, `metrics.jsonl`, `final/`."""
 
     def __init__(self, recipe: Recipe, text: Path, work: Path, shared: Path | None = None) -> None:
-        """`shared` holds tokenizer and tokens where several pretrainings have the same; else the work folder does."""
+        """`shared` holds tokenizer and tokens where several pretrainings have the same; else the work folder does.
+
+        Raises RunError where another recipe was begun in the work folder.
+        """
+        quieten()
         self.recipe, self.text, self.work, self.shared = recipe, text, work, shared or work
         work.mkdir(parents=True, exist_ok=True)
+        _claim(work, recipe)
 
     def run(self, until: float | None = None) -> bool:
         """Take every stage that is not at its end to it; false where time or a person ended that."""
-        quieten()
         tokenizer = self.tokenizer()
         set_seed(self.recipe.seed)
         model = build_model(self.recipe.shape, tokenizer)
@@ -136,6 +141,16 @@ class Pretraining:
         write_file(self.work / "pretrained.json", json.dumps(told, indent=2) + "\n")
 
 
+def _claim(work: Path, recipe: Recipe) -> None:
+    file = work / "recipe.json"
+    if not file.exists():
+        write_file(file, recipe.model_dump_json(indent=2) + "\n")
+    elif (began := Recipe.model_validate_json(file.read_text(encoding="utf-8"))) != recipe:
+        before, now = began.model_dump(), recipe.model_dump()
+        changed = ", ".join(key for key in now if before[key] != now[key])
+        raise RunError(f"{work} was begun with another recipe ({changed}); give another --work, or remove that one")
+
+
 def build_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A Llama-shaped model with tied embeddings and separate q, k and v projections."""
     return LlamaForCausalLM(
@@ -181,7 +196,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after so many, to go on with the same command")
     parser.add_argument("--prepare", action="store_true", help="tokenizer and token ids only, which need no GPU")
     chosen = parser.parse_args()
-    job = Pretraining(load_recipe(chosen.recipe), chosen.text, chosen.work, chosen.tokens)
+    try:
+        job = Pretraining(load_recipe(chosen.recipe), chosen.text, chosen.work, chosen.tokens)
+    except RunError as error:
+        sys.exit(str(error))
     if chosen.prepare:
         job.prepare()
     elif not job.run(None if chosen.minutes is None else began + 60 * chosen.minutes):

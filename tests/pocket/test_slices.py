@@ -12,6 +12,7 @@ import yaml
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
+from roleplay.errors import RunError
 from roleplay.pocket import ablate
 from roleplay.pocket.ablate import Variant, varied
 from roleplay.pocket.averaging import average
@@ -86,6 +87,11 @@ def test_a_stage_ends_where_heldout_bits_stop_improving_and_the_next_goes_on(
     assert told["stages"][0]["tokens"] < 256 * 400
     assert told["tokens"] == sum(stage["tokens"] for stage in told["stages"])
     assert read_metrics(tmp_path / "work" / "metrics.jsonl")[-1]["tokens"] == told["tokens"]
+
+
+def test_a_work_folder_goes_on_with_its_own_recipe_alone(pretrained: Pretrained) -> None:
+    with pytest.raises(RunError, match=r"work was begun with another recipe \(seed, stages\); give another --work"):
+        again(pretrained, pretrained.work, language={"peak_lr": 1.0}, seed=9)
 
 
 def test_the_best_candidate_is_what_is_shipped(pretrained: Pretrained) -> None:
