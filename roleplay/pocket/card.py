@@ -1,145 +1,153 @@
-"""The model card of `pocket`: every number in it is measured here, or was logged by the pretraining."""
+"""The model card of `pocket`: every number in it was logged by the pretraining, or measured on what ships."""
 
 import io
 import json
-import math
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from pydantic import TypeAdapter, ValidationError
 
-from roleplay.dataset.render import make_renderer
-from roleplay.dialogue import Turn
-from roleplay.generation.engine import Engine
-from roleplay.generation.events import Finished
-from roleplay.generation.lanes import LANES
-from roleplay.generation.settings import Sampling
-from roleplay.models.base import Base, load_base
-from roleplay.models.spec import parse_spec
-from roleplay.paths import write_file
+from roleplay.errors import BaseModelError
+from roleplay.paths import shown, write_file
+from roleplay.pocket.compared import KINDS, Compared, section
 from roleplay.pocket.config import Recipe, Stage
-from roleplay.pocket.mixture import HELDOUT, Messages, heldout_rows
+from roleplay.pocket.mixture import HELDOUT
+from roleplay.text import one_line
 
-CHATS = 60
-"""Held-out chats of each kind that are scored."""
-
-_KINDS = {"zh": "Chinese chat", "en": "English chat", "own": "written for pocket"}
+ROWS = 16
+"""Moments of the curve that are tabled at most; the picture and `metrics.jsonl` have all."""
 _COLOURS = {"zh": "#c2543c", "en": "#2f6f9f", "own": "#5b8c5a"}
-_SAMPLING = Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1, max_new_tokens=80, seed=1)
 
-PROMPTS = (
-    ("", "你好！"),
-    ("", "今天好累啊。"),
-    ("", "晚饭吃什么好呢？"),
-    ("", "我有点想家。"),
-    ("", "讲个小故事吧。"),
-    ("", "月亮离我们有多远？"),
-    ("", "我和朋友吵架了。"),
-    ("你叫阿岚，是一个守灯塔的人，喜欢海鸟。", "你叫什么？"),
-    ("你是修钟表的老杜，话不多。", "你每天都做什么？"),
-    ("你是一个耐心的助手。", "我睡不着怎么办？"),
-    ("", "Hello! How are you?"),
-    ("", "What do you like to eat?"),
-    ("", "I had a bad day."),
-    ("", "What are you doing this weekend?"),
-    ("", "Tell me a joke."),
-    ("", "Who won the election in 1911?"),
-    ("", "My cat is ill and I am worried."),
-    ("Your name is Ben. You are a baker and you live by the sea.", "What is your name?"),
-    ("You are Mags, who drives the night bus.", "Do you like your job?"),
-    ("You are a helpful assistant.", "Tell me a short story."),
-)
-"""(system prompt, what the person says); answers are printed as they come."""
+
+@dataclass(frozen=True)
+class StageDone:
+    """What became of one stage."""
+
+    name: str
+    """As in the recipe."""
+    tokens: int
+    """Tokens trained on."""
+    seconds: float
+    """All slices together."""
+    ended: str
+    """Why it ended."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Weights that could have been shipped, with held-out bits per character."""
+
+    weights: str
+    """The last, or an average of several."""
+    zh: float
+    """Of Chinese chat."""
+    en: float
+    """Of English chat."""
+    own: float
+    """Of what was written for `pocket`."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a pretraining says of itself in `pretrained.json`."""
+
+    hardware: str
+    """What it ran on."""
+    seconds: float
+    """All stages together."""
+    tokens: int
+    """Tokens trained on in all."""
+    passes: dict[str, float]
+    """Source -> how often all of its training text was seen."""
+    stages: tuple[StageDone, ...]
+    """In order."""
+    weights: str
+    """Which of the candidates ships."""
+    candidates: tuple[Candidate, ...]
+    """All that were scored."""
+    versions: dict[str, str]
+    """Library -> version."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Held-out losses at one moment of the pretraining."""
+    """Held-out figures at one moment of the pretraining."""
 
     stage: str
     """Stage of the recipe."""
     tokens: int
     """Tokens seen so far."""
-    loss: dict[str, float]
-    """Kind of held-out chat -> nats per token."""
+    bits: dict[str, float]
+    """Kind of held-out chat -> bits per character."""
 
 
-def write_card(recipe: Recipe, text: Path, target: Path) -> None:
-    """Measure the `pocket` in `target` and write `README.md` and `curves.png` beside it.
+def write_card(recipe: Recipe, folder: Path, ablations: str, compared: Compared) -> None:
+    """Write `README.md` and `curves.png` into the pocket in `folder`, of its own files and of what `compared` measured.
 
-    `text` is the folder of the training text: held-out chats are read from there.
+    `ablations` is a part of the page. Raises BaseModelError where the pretraining's files are missing or damaged.
     """
-    base = load_base(parse_spec(str(target)), dtype=torch.float32, device="cpu")
-    draw = random.Random(0)
-
-    def rows(kind: str) -> list[str | Messages]:
-        found = heldout_rows(text, target / "chats", kind)
-        return draw.sample(found, min(CHATS, len(found)))
-
-    curve = read_curve(target / "metrics.jsonl", recipe.tokens_per_step)
-    draw_curves(curve, target / "curves.png")
-    shape = recipe.shape
+    done = read_pretrained(folder / "pretrained.json")
+    curve = read_curve(folder / "metrics.jsonl")
+    draw_curves(curve, folder / "curves.png")
+    stages = {stage.name: stage for stage in recipe.stages}
+    now = compared.pockets[-1]
     card = _CARD.format(
-        parameters=sum(parameter.numel() for parameter in base.model.parameters()) / 1e6,
-        layers=shape.layers,
-        hidden=shape.hidden_size,
-        heads=shape.heads,
-        vocab=shape.vocab_size,
-        context=shape.context,
-        tokens=curve[-1].tokens / 1e6,
-        curve="\n".join(_curve_row(row) for row in curve),
-        bits="\n".join(f"| {_KINDS[kind]} | {heldout_bits(base, rows(kind)):.3f} |" for kind in HELDOUT),
-        chats=CHATS,
-        stages="\n".join(_stage_row(stage) for stage in recipe.stages),
-        ablations=Path(__file__).with_name("ablations.md").read_text(encoding="utf-8").strip(),
-        replies="\n".join(_replies(base)),
-        sampling=_SAMPLING,
+        shape=recipe.shape,
+        parameters=now.parameters / 1e6,
+        speed=now.tokens_per_second,
+        done=done,
+        tokens=done.tokens / 1e6,
+        time=_time(done.seconds),
+        versions=", ".join(f"{name} {version}" for name, version in done.versions.items()),
+        stages="\n".join(_stage_row(stages[one.name], one) for one in done.stages if one.name in stages),
+        passes=", ".join(f"{name} {count:.2g}" for name, count in done.passes.items()),
+        candidates="\n".join(
+            f"| {one.weights} | {one.zh:.3f} | {one.en:.3f} | {one.own:.3f} |" for one in done.candidates
+        ),
+        curve="\n".join(_curve_row(row) for row in _thinned(curve)),
+        compared=section(compared).strip(),
+        ablations=ablations.strip(),
     )
-    write_file(target / "README.md", card)
+    write_file(folder / "README.md", card)
 
 
-def heldout_bits(base: Base, rows: Sequence[str | Messages]) -> float:
-    """Bits per character of chats in the template; only what is said counts as characters."""
-    nats, characters = 0.0, 0
-    for row in rows:
-        rendered = str(base.tokenizer.apply_chat_template(row, tokenize=False))
-        ids = base.tokenizer(rendered, return_tensors="pt", add_special_tokens=False)["input_ids"]
-        if isinstance(row, str) or int(ids.shape[1]) > base.context:
-            continue
-        with torch.inference_mode():
-            nats += float(base.model(input_ids=ids, labels=ids).loss) * (ids.shape[1] - 1)
-        characters += sum(len(message["content"]) for message in row)
-    return nats / math.log(2) / characters
+def read_pretrained(path: Path) -> Pretrained:
+    """Read what a pretraining left. Raises BaseModelError where it is missing or damaged."""
+    try:
+        return TypeAdapter(Pretrained).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BaseModelError(
+            f"{shown(path)} is missing or damaged ({one_line(str(error), 160)}); let "
+            "'python -m roleplay.pocket.pretrain' come to its end"
+        ) from error
 
 
-def read_curve(metrics: Path, tokens_per_step: int) -> list[Point]:
-    """Held-out losses of a pretraining, in the order in which they were logged; a stage goes on where one ended."""
-    begun, points = 0, [Point("", 0, {})]
+def read_curve(metrics: Path) -> list[Point]:
+    """Held-out bits per character of a pretraining, in the order in which they were logged."""
+    points: list[Point] = []
     for line in metrics.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        if points[-1].stage != entry["stage"]:
-            begun = points[-1].tokens
-        tokens = begun + entry["step"] * tokens_per_step
-        for kind in HELDOUT:
-            if entry["step"] and f"eval_{kind}_loss" in entry:
-                if points[-1].tokens != tokens:
-                    points.append(Point(entry["stage"], tokens, {}))
-                points[-1].loss[kind] = entry[f"eval_{kind}_loss"]
-    return points[1:]
+        bits = {kind: entry[f"eval_{kind}_bits"] for kind in HELDOUT if f"eval_{kind}_bits" in entry}
+        if not bits or not entry["tokens"]:  # nothing was learned yet: it would flatten the picture
+            continue
+        if not points or (points[-1].stage, points[-1].tokens) != (entry["stage"], entry["tokens"]):
+            points.append(Point(entry["stage"], entry["tokens"], {}))
+        points[-1].bits.update(bits)
+    return points
 
 
 def draw_curves(curve: Sequence[Point], path: Path) -> None:
-    """Write a PNG of the held-out losses by tokens seen."""
+    """Write a PNG of the held-out bits by tokens seen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for kind, colour in _COLOURS.items():
-        values = [(point.tokens / 1e6, point.loss[kind]) for point in curve]
-        axes.plot(*zip(*values, strict=True), color=colour, linewidth=2, marker="o", markersize=3, label=_KINDS[kind])
-    axes.set(xlabel="tokens seen (millions)", ylabel="held-out loss (nats per token)")
+        tokens = [point.tokens / 1e6 for point in curve]
+        bits = [point.bits[kind] for point in curve]
+        axes.plot(tokens, bits, color=colour, linewidth=2, marker="o", markersize=3, label=KINDS[kind])
+    axes.set(xlabel="tokens seen (millions)", ylabel="held-out bits per character")
     axes.grid(axis="y", color="#e4e8ee")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -148,27 +156,28 @@ def draw_curves(curve: Sequence[Point], path: Path) -> None:
     write_file(path, buffer.getvalue())
 
 
+def _thinned(curve: Sequence[Point]) -> list[Point]:
+    """At most `ROWS` moments, evenly chosen, the last among them."""
+    last = len(curve) - 1
+    if last < ROWS:
+        return list(curve)
+    return [curve[round(i * last / (ROWS - 1))] for i in range(ROWS)]
+
+
 def _curve_row(point: Point) -> str:
-    losses = " | ".join(f"{point.loss[kind]:.3f}" for kind in HELDOUT)
-    return f"| {point.stage} | {point.tokens / 1e6:.2f} M | {losses} |"
+    bits = " | ".join(f"{point.bits[kind]:.3f}" for kind in HELDOUT)
+    return f"| {point.stage} | {point.tokens / 1e6:.2f} M | {bits} |"
 
 
-def _stage_row(stage: Stage) -> str:
+def _stage_row(stage: Stage, done: StageDone) -> str:
     mixture = ", ".join(f"{name} {share:.0%}" for name, share in stage.mixture.items())
-    rates = f"{stage.peak_lr:g} → {stage.final_lr:g}"
-    return f"| {stage.name} | {stage.tokens / 1e6:.1f} M | {stage.sequence} | {rates} | {mixture} |"
+    rates = f"{stage.peak_lr:g}, kept" if stage.schedule == "stable" else f"{stage.peak_lr:g} → {stage.final_lr:g}"
+    cells = (stage.name, f"{done.tokens / 1e6:.1f} M of {stage.tokens / 1e6:.1f} M", _time(done.seconds), done.ended)
+    return "| " + " | ".join([*cells, str(stage.sequence), rates, mixture]) + " |"
 
 
-def _replies(base: Base) -> Iterator[str]:
-    engine = Engine(base, None, [base.tokenizer.eos_token_id])
-    renderer = make_renderer(base.tokenizer)
-    for system, said in PROMPTS:
-        turns = [Turn("system", system)] if system else []
-        prompt = renderer.prompt_ids([*turns, Turn("user", said)])
-        events = engine.stream([LANES["base"]], [prompt], _SAMPLING)
-        finished = [event for event in events if isinstance(event, Finished)]
-        answer = " ".join(finished[0].text.split()).replace("|", "\\|")
-        yield f"| {system or '—'} | {said} | {answer} |"
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 _CARD = """---
@@ -180,11 +189,11 @@ pipeline_tag: text-generation
 
 # pocket
 
-A demonstration base: a bilingual chat model of {parameters:.1f} M parameters, small enough to be tuned and talked to on
-two CPU cores.
+A demonstration base: a bilingual chat model of {parameters:.1f} M parameters, small enough to be tuned and talked to
+without a GPU ({speed:.0f} tokens a second with two threads).
 
-Llama-shaped: {layers} layers, {hidden} wide, {heads} heads, tied embeddings, {vocab} byte-level BPE tokens, ChatML
-template, context {context}. Weights in bfloat16.
+Llama-shaped: {shape.layers} layers, {shape.hidden_size} wide, {shape.heads} heads, tied embeddings, {shape.vocab_size}
+byte-level BPE tokens, ChatML template, context {shape.context}. Weights in bfloat16.
 
 ## Limits
 
@@ -194,38 +203,34 @@ beyond leaving some text out. Choose a real base for anything but trying rolepla
 
 ## Training
 
-{tokens:.1f} M tokens, on two CPU cores, with `python -m roleplay.pocket.pretrain` (recipe in
-`roleplay/pocket/pretrain.yaml`; Muon for the matrices, AdamW for the rest).
+{tokens:.1f} M tokens in {time} on {done.hardware} ({versions}), with `python -m roleplay.pocket.pretrain` (Muon for the
+matrices, AdamW for the rest).
 
-| stage | tokens | sequence | learning rate | mixture |
-| --- | --- | --- | --- | --- |
+| stage | tokens | time | ended by | sequence | learning rate | mixture |
+| --- | --- | --- | --- | --- | --- | --- |
 {stages}
 
-![held-out loss by tokens seen](curves.png)
+Passes over the training text of each source: {passes}.
 
-Held-out loss, nats per token:
+![held-out bits per character by tokens seen](curves.png)
+
+Held-out text in packed sequences, bits per character:
 
 | stage | tokens seen | Chinese chat | English chat | written for pocket |
 | --- | --- | --- | --- | --- |
 {curve}
 
-Of up to {chats} held-out chats of each kind, with the shipped weights (template tokens are predicted too; only what is
-said counts as characters):
+Weights that were chosen from, at the end, by the same measure; the ones that ship are: {done.weights}.
 
-| held-out chat | bits per character |
-| --- | --- |
-{bits}
+| weights | Chinese chat | English chat | written for pocket |
+| --- | --- | --- | --- |
+{candidates}
+
+## Held-out chats and fixed prompts
+
+{compared}
 
 {ablations}
-
-## Replies, as they came
-
-Temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, repetition penalty {sampling.repetition_penalty:g}, seed
-{sampling.seed}; first and only draw.
-
-| system prompt | user | pocket |
-| --- | --- | --- |
-{replies}
 
 ## Text
 

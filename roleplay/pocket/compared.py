@@ -130,7 +130,8 @@ def _row(*cells: str) -> str:
 
 
 _SECTION = """Held-out chats, which no pocket was trained on; {left_out} more were longer than a context. Template
-tokens are predicted too; only what is said counts as bytes and characters. In brackets: 95 % bootstrap interval over chats.
+tokens are predicted too; only what is said counts as bytes and characters. In brackets: 95 % bootstrap interval over
+chats.
 
 {bits}
 
