@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # A worker a core, one thread each: most tests wait for processes and screens.
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test check soak bench reship clean
+.PHONY: demo test check soak bench gpu reship clean
 
 demo: $(STAMP)
 	@$(BIN)/roleplay demo yui
@@ -29,12 +29,21 @@ bench: $(STAMP)
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.training
 
+# What only a GPU can show: tests marked so, and every table of docs/gpu.md.
+gpu: $(STAMP)
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m tests.bench.gpu
+
 # A new pocket makes adapters, tables and pictures stale: all of them are made again, to be committed together.
+# docs/pocket.md tells of RECIPE, TEXT and MINUTES; with MINUTES it is called again until it ends well.
+RECIPE ?= roleplay/pocket/pretrain.yaml
+TEXT ?= $(or $(ROLEPLAY_SHARED),../shared)/pretrain
+MINUTES ?=
 reship: $(STAMP)
-	$(BIN)/python -m roleplay.pocket.pretrain
-	$(BIN)/python -m roleplay.pocket.ship
+	$(BIN)/python -m roleplay.pocket.pretrain --recipe $(RECIPE) --text $(TEXT) $(if $(MINUTES),--minutes $(MINUTES))
+	$(BIN)/python -m roleplay.pocket.ship --recipe $(RECIPE) --text $(TEXT)
 	$(BIN)/python -m roleplay.pocket.adapters
-	$(BIN)/python -m roleplay.pocket.bars
+	$(BIN)/python -m roleplay.pocket.bars --check
 	$(BIN)/python -m tests.readme_picture
 
 clean:
