@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,11 @@ from roleplay.pocket import card as card_module
 from roleplay.pocket import compare as compare_module
 from roleplay.pocket import compared as compared_module
 from roleplay.pocket import ship as ship_module
-from roleplay.pocket.card import read_curve
+from roleplay.pocket.card import read_curve, read_pretrained
 from roleplay.pocket.compared import Compared, Heldout, Pocket
 from roleplay.pocket.prompts import PROMPTS
 from roleplay.pocket.ship import main, ship
-from tests.pocket.conftest import RECIPE
+from tests.pocket.conftest import RECIPE, Pretrained
 from tests.tiny import load_tiny_base, tiny_llama
 
 TARGET = Path("data") / "pocket"
@@ -167,13 +168,13 @@ def test_large_weights_lie_in_several_files_and_never_beside_those_of_another_po
     ship(work, text, RECIPE_FILE, TARGET)
     single = load_file(TARGET / "model.safetensors")
     with monkeypatch.context() as small:
-        small.setattr(ship_module, "FILE_BYTES", 44_500)
+        small.setattr(ship_module, "FILE_BYTES", 42_500)
         small.setattr(ship_module, "_HEADER_BYTES", 5_000)
         ship(work, text, RECIPE_FILE, TARGET)
     shards = sorted(TARGET.glob("*.safetensors"))
     assert len(shards) > 1
     assert TARGET / "model.safetensors" not in shards
-    assert max(path.stat().st_size for path in shards) <= 44_500
+    assert max(path.stat().st_size for path in shards) <= 42_500
     listed = (TARGET / "SHA256SUMS").read_text()
     assert [path.name for path in shards if path.name not in listed] == []
     assert "model.safetensors.index.json" in listed
@@ -188,7 +189,7 @@ def test_large_weights_lie_in_several_files_and_never_beside_those_of_another_po
 def test_a_shard_that_is_cut_off_changed_or_gone_is_named(
     work: Path, text: Path, unmeasured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ship_module, "FILE_BYTES", 44_500)
+    monkeypatch.setattr(ship_module, "FILE_BYTES", 42_500)
     monkeypatch.setattr(ship_module, "_HEADER_BYTES", 5_000)
     ship(work, text, RECIPE_FILE, TARGET)
     shard = sorted(TARGET.glob("*.safetensors"))[-1]
@@ -271,3 +272,19 @@ def test_a_pretraining_that_is_not_at_its_end_is_not_shipped(
     monkeypatch.setattr("sys.argv", typed)
     with pytest.raises(SystemExit, match=r"pretrained.json is missing or damaged .*come to its end"):
         main()
+
+
+def test_what_a_pretraining_leaves_can_be_shipped(
+    pretrained: Pretrained, tmp_path: Path, unmeasured: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pretrained.folder / TARGET / "chats", TARGET / "chats")
+    ship(pretrained.work, pretrained.text, pretrained.recipe, TARGET)
+    verify_pocket(TARGET)
+    done = read_pretrained(TARGET / "pretrained.json")
+    curve = read_curve(TARGET / "metrics.jsonl")
+    assert curve[-1].tokens == done.tokens
+    assert set(curve[-1].bits) == {"zh", "en", "own"}
+    card = (TARGET / "README.md").read_text(encoding="utf-8")
+    assert [one for one in done.stages if f"| {one.ended} |" not in card] == []
+    assert done.weights in {one.weights for one in done.candidates}
