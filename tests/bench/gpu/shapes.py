@@ -89,7 +89,8 @@ def make_base(shape: str, *, device: str, dtype: torch.dtype, quant: str = "none
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
     options = loading_options(quant, dtype, device)
     quantizer = _prepared(model, options, dtype) if options else None
-    with torch.random.fork_rng(["cuda"] if device == "cuda" else []), torch.no_grad():
+    forked = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(forked), torch.no_grad():
         torch.manual_seed(0)
         _fill(model, device, dtype, quantizer)
     model.tie_weights()
