@@ -1,5 +1,6 @@
 """The texts that ship: enough of them, no answer twice, nothing of a character in what the base learns."""
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from roleplay.corpora.native import read_native
 from roleplay.dialogue import Dialogue
 from roleplay.measures.duplicates import near_duplicates, repeated_share
 from roleplay.paths import shipped
+from roleplay.pocket.mixture import own_chats
 
 CARDS = sorted((shipped() / "characters").glob("*.yaml"))
 CHATS = sorted((shipped() / "data" / "pocket" / "chats").glob("*.yaml"))
@@ -53,4 +55,13 @@ def test_the_base_learns_nothing_of_a_character() -> None:
     everyday = answers(chain.from_iterable(read_native(path, allow_system=True) for path in CHATS))
     of_characters = answers(chain.from_iterable(corpora(card, kind) for card in CARDS for kind in ("desc", "dialogue")))
     assert near_duplicates(everyday, of_characters, 0.5) == []
-    assert sum(len(list(read_native(path, allow_system=True))) for path in CHATS) >= 300
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_base_has_hundreds_of_dialogues_of_its_own_in_each_language(language: str) -> None:
+    talk = own_chats(shipped() / "data" / "pocket" / "chats", language)
+    assert len(talk) >= 500
+    assert max(Counter(answers(talk)).values()) <= 3
+    assert repeated_share(answers(talk)) < 0.02
+    with_character = [dialogue for dialogue in talk if dialogue.turns[0].role == "system"]
+    assert 0.4 < len(with_character) / len(talk) < 0.8
