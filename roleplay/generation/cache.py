@@ -111,7 +111,7 @@ class KeptRows:
         halves = [(layer.keys, layer.values) for layer in past.layers]
         layers = [(keys[index, :, columns].clone(), values[index, :, columns].clone()) for keys, values in halves]
         self._rows = [*self._rows, _Kept(row, layers)][-self.limit :]
-        while self.most_bytes is not None and sum(kept.nbytes for kept in self._rows) > self.most_bytes:
+        while self.most_bytes is not None and self.nbytes > self.most_bytes:
             del self._rows[0]
 
     def _longest(self, row: Row) -> tuple[_Kept | None, int]:
@@ -123,6 +123,11 @@ class KeptRows:
         best = self._rows.pop(shared.index(known))
         self._rows.append(best)
         return best, known
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that all rows take."""
+        return sum(kept.nbytes for kept in self._rows)
 
     def forget(self, adapter: str | None = None) -> None:
         """Drop the rows of one adapter, or all."""

@@ -106,6 +106,21 @@ def test_compiled_lanes_say_what_they_say_otherwise_in_one_whole_graph(plain: En
     assert not counters["graph_break"]
 
 
+@pytest.mark.soak
+def test_the_code_that_is_made_for_a_cpu_says_the_same(saved: Path) -> None:
+    base = load_base(parse_spec(str(saved)), dtype=torch.float32, device="cpu")
+    tuned = load_adapter(base, saved.parent / "adapter")
+    plain, made = Engine(base, tuned, []), Engine(base, tuned, [])
+    config = CompileConfig(dynamic=False, mode="default")
+    config._compile_all_devices = True
+    made.compiled = Compiled(base.model, base.context, config)
+    plain.end_ids = made.end_ids = [NEVER]
+    _dynamo.reset()
+    for lanes in (ALL, [PERSONA]):
+        assert texts(made, lanes, PROMPTS[: len(lanes)]) == texts(plain, lanes, PROMPTS[: len(lanes)])
+    _dynamo.reset()
+
+
 def test_longer_prompts_and_the_same_lanes_again_compile_nothing(plain: Engine, compiled: Engine) -> None:
     texts(compiled, [PERSONA, BASE], PROMPTS[:2])
     counters.clear()
@@ -122,6 +137,9 @@ def test_room_is_doubled_when_it_runs_out_and_never_beyond_the_context(plain: En
             past = compiled.compiled.begin(None, 1, columns)
             sizes.append(past.get_max_length())
     assert sizes == [1024, 1024, 2048, 2048, 4096]
+    small = Compiled(plain.base.model, 1500, compiled.compiled.config)
+    with torch.inference_mode():
+        assert small.begin(None, 1, 1025).get_max_length() == 1500
     long = [PROMPTS[3] * 17]  # 1,088 tokens
     assert texts(compiled, [PERSONA], long) == texts(plain, [PERSONA], long)
 
@@ -178,19 +196,19 @@ def test_a_lane_is_cancelled_and_the_other_goes_on(kind: str, plain: Engine, com
 
 
 def test_every_compiled_reply_is_computed_in_the_same_thread(compiled: Engine) -> None:
-    seen: list[int] = []
+    seen: list[threading.Thread] = []
     embedding = compiled.base.model.get_input_embeddings()
     handle = embedding.register_forward_pre_hook(lambda *_: _note(seen))
     for _ in range(2):
         next(compiled.stream([BASE], PROMPTS[:1], DRAWN)).lane  # noqa: B018
     handle.remove()
     assert len(set(seen)) == 1
-    assert seen[0] != threading.get_ident()
+    assert seen[0] is not threading.current_thread()
 
 
 @_dynamo.disable  # type: ignore[untyped-decorator]
-def _note(seen: list[int]) -> None:
-    seen.append(threading.get_ident())
+def _note(seen: list[threading.Thread]) -> None:
+    seen.append(threading.current_thread())
 
 
 def test_an_error_in_a_compiled_reply_reaches_the_reader_and_the_next_is_answered(

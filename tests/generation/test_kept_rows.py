@@ -161,6 +161,8 @@ def test_a_cache_that_cannot_be_cut_is_not_kept(make: Make) -> None:
     engine = make("sliding")
 
     assert not engine.kept.usable
+    engine.kept.keep([Row("__base__", 0.0, (5, 6))], [0], _past(engine))
+    assert engine.kept.nbytes == 0
     assert [fed(engine, [BASE], [[7] * 20]) for _ in range(2)] == [20, 20]
 
 
