@@ -34,9 +34,12 @@ _HEADER_BYTES = 100_000
 def ship(work: Path, text: Path, recipe_file: Path, target: Path) -> None:
     """Build the pocket that a pretraining left in `work`, compare it with the one in `target`, then take its place.
 
-    Of the target's own files `chats/` is kept, and nothing else. Held-out chats of the comparison come from `text`.
-    Until all of it is on disk the pocket before stays as it is. Raises BaseModelError for a pretraining that is not at
-    its end, for a pocket before that is damaged, and, before anything is measured, for one that is too large.
+    The recipe is the one of `work`; what was tried before it stands in a file beside `recipe_file`. Of the target's own
+    files `chats/` is kept, and nothing else. Held-out chats of the comparison come from `text`. Until all of it is on
+    disk the pocket before stays as it is; one that was shipped before is not compared with itself, and stays.
+
+    Raises BaseModelError for a pretraining that is not at its end, for a pocket before that is damaged, and, before
+    anything is measured, for one that is too large.
     """
     quieten()
     read_pretrained(work / "pretrained.json")
@@ -44,7 +47,10 @@ def ship(work: Path, text: Path, recipe_file: Path, target: Path) -> None:
     before = [target] if (target / "config.json").exists() else []
     for folder in before:
         verify_pocket(folder)
-    recipe = load_recipe(recipe_file)
+        if _bytes(folder / "pretrained.json") == _bytes(work / "pretrained.json"):
+            sys.stderr.write(f"{shown(target)} is the pocket of {shown(work)} already\n")
+            return
+    recipe = load_recipe(work / "recipe.json")  # JSON is YAML; the file given may have been changed since
     ablations = recipe_file.with_name(recipe.ablations)
     with new_folder(target) as fresh:
         save_weights(work / "final", fresh)
@@ -57,6 +63,10 @@ def ship(work: Path, text: Path, recipe_file: Path, target: Path) -> None:
         write_file(fresh / "compared.json", compared_bytes(compared))
         write_card(recipe, fresh, ablations.read_text(encoding="utf-8") if ablations.exists() else "", compared)
         shutil.copytree(target / "chats", fresh / "chats")  # at the very end: somebody may be writing them
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def save_weights(final: Path, fresh: Path) -> None:

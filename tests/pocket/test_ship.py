@@ -23,6 +23,7 @@ from roleplay.pocket import compared as compared_module
 from roleplay.pocket import ship as ship_module
 from roleplay.pocket.card import read_curve, read_pretrained
 from roleplay.pocket.compared import Compared, Heldout, Pocket
+from roleplay.pocket.config import load_recipe
 from roleplay.pocket.prompts import PROMPTS
 from roleplay.pocket.ship import main, ship
 from tests.pocket.conftest import RECIPE, Pretrained
@@ -32,7 +33,6 @@ TARGET = Path("data") / "pocket"
 RECIPE_FILE = Path("recipe.yaml")
 PRETRAINED = {
     "hardware": "one made-up card",
-    "seconds": 754.2,
     "tokens": 1536,
     "passes": {"en_novels": 1.25, "own_chats": 2.0},
     "stages": [
@@ -48,11 +48,16 @@ PRETRAINED = {
 }
 
 
+def finish(work: Path, seconds: float) -> None:
+    (work / "pretrained.json").write_text(json.dumps({**PRETRAINED, "seconds": seconds}))
+
+
 def write_work(work: Path, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> None:
     """What a pretraining leaves: random weights, and figures that nobody measured."""
     tiny_llama(tokenizer, seed=seed).save_pretrained(work / "final")
     tokenizer.save_pretrained(work / "tokenizer")
-    (work / "pretrained.json").write_text(json.dumps(PRETRAINED))
+    (work / "recipe.json").write_text(load_recipe(RECIPE_FILE).model_dump_json())
+    finish(work, 754.2 + seed)
     kinds = {f"eval_{kind}_{unit}": 9.0 for kind in ("zh", "en", "own") for unit in ("loss", "bits")}
     entries = [
         {"stage": "language", "step": 0, "tokens": 0, **kinds},
@@ -95,6 +100,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_a_pretrained_pocket_is_shipped_with_hashes_and_a_card(work: Path, text: Path, unmeasured: None) -> None:
     chats = contents(TARGET / "chats")
+    RECIPE_FILE.write_text("changed since: true\n")
     ship(work, text, RECIPE_FILE, TARGET)
     verify_pocket(TARGET)
     assert load_tiny_base(TARGET).context == 512
@@ -167,6 +173,7 @@ def test_large_weights_lie_in_several_files_and_never_beside_those_of_another_po
 ) -> None:
     ship(work, text, RECIPE_FILE, TARGET)
     single = load_file(TARGET / "model.safetensors")
+    finish(work, 1)
     with monkeypatch.context() as small:
         small.setattr(ship_module, "FILE_BYTES", 42_500)
         small.setattr(ship_module, "_HEADER_BYTES", 5_000)
@@ -182,6 +189,7 @@ def test_large_weights_lie_in_several_files_and_never_beside_those_of_another_po
     assert find_damage(TARGET) is None
     loaded = load_tiny_base(TARGET).model.state_dict()
     assert [name for name, weight in single.items() if not torch.equal(loaded[name], weight.float())] == []
+    finish(work, 2)
     ship(work, text, RECIPE_FILE, TARGET)
     assert [path.name for path in TARGET.glob("model*")] == ["model.safetensors"]
 
@@ -218,6 +226,7 @@ def test_a_pocket_that_is_too_large_is_refused_and_the_one_before_stays(
     limit: str, value: int, message: str, work: Path, text: Path, unmeasured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(work, text, RECIPE_FILE, TARGET)
+    finish(work, 1)
     before = contents(Path("data"))
     monkeypatch.setattr(ship_module, limit, value)
     with pytest.raises(BaseModelError, match=message):
@@ -233,7 +242,9 @@ def test_the_checkout_counts_with_the_new_pocket_in_the_place_of_the_old(
     ship(work, text, RECIPE_FILE, TARGET)
     whole = sum(path.stat().st_size for path in Path("data").rglob("*") if path.is_file())
     monkeypatch.setattr(ship_module, "TREE_BYTES", whole + 1000)
+    finish(work, 1)
     ship(work, text, RECIPE_FILE, TARGET)
+    finish(work, 2)
     for large in (TARGET / "chats" / "large", Path("data") / "large"):
         large.write_bytes(bytes(whole))
         with pytest.raises(BaseModelError, match="remove other files"):
@@ -245,6 +256,7 @@ def test_a_crash_in_the_middle_leaves_the_pocket_before(
     work: Path, text: Path, unmeasured: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(work, text, RECIPE_FILE, TARGET)
+    finish(work, 1)
     before = contents(Path("data"))
 
     def killed(*_: object) -> None:
@@ -259,6 +271,7 @@ def test_a_crash_in_the_middle_leaves_the_pocket_before(
 def test_a_pocket_set_aside_by_a_crash_comes_back_and_is_compared(work: Path, text: Path, unmeasured: None) -> None:
     ship(work, text, RECIPE_FILE, TARGET)
     TARGET.rename(TARGET.with_name(".pocket.old"))
+    finish(work, 1)
     ship(work, text, RECIPE_FILE, TARGET)
     assert len(json.loads((TARGET / "compared.json").read_text(encoding="utf-8"))["pockets"]) == 2
     assert (TARGET / "chats" / "zh.yaml").is_file()
@@ -288,3 +301,17 @@ def test_what_a_pretraining_leaves_can_be_shipped(
     card = (TARGET / "README.md").read_text(encoding="utf-8")
     assert [one for one in done.stages if f"| {one.ended} |" not in card] == []
     assert done.weights in {one.weights for one in done.candidates}
+
+
+def test_a_pocket_that_was_shipped_is_not_compared_with_itself(
+    work: Path, text: Path, unmeasured: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ship(work, text, RECIPE_FILE, TARGET)
+    finish(work, 1)
+    ship(work, text, RECIPE_FILE, TARGET)
+    before = contents(TARGET)
+    capsys.readouterr()
+    ship(work, text, RECIPE_FILE, TARGET)
+    assert "is the pocket of" in capsys.readouterr().err
+    assert contents(TARGET) == before
+    assert "| prompt | before | now |" in (TARGET / "README.md").read_text(encoding="utf-8")
