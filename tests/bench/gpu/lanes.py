@@ -36,9 +36,8 @@ KEY = ("shape", "prefix", "measured", "lanes")
 _TOKENS = 64
 _ROUNDS, _CHATS = 5, 3
 _PREFIX = 600
-_REPLY = 8
-"""Tokens that are computed of each reply of a long chat, and kept; what its prompts have for it is `_SAID`."""
 _SAID = "嗯……我听着呢。你先把外套挂好，再慢慢说，不着急的。"
+"""Every reply of a long chat: what random weights say is no text."""
 _NEVER = -1
 """No token has this id: every reply goes on to the limit."""
 _RANK = 8
@@ -222,8 +221,8 @@ def _chat(bench: _Bench, lanes: list[Lane], chat: int, *, kept: bool) -> list[fl
         return bench.prompts(lanes, turns)
 
     def answer(asked: list[list[int]]) -> str:
-        if kept:
-            seconds_of(engine, lanes, asked, _REPLY)
+        if kept:  # what was said is computed while it is said
+            seconds_of(engine, lanes, [[*prompt, *bench.renderer.answer_ids(_SAID)] for prompt in asked], 1)
         return _SAID
 
     return first_tokens(engine, lanes, prompts, lambda number: f"{chat}{number}，今天有点累。", answer)

@@ -1,6 +1,7 @@
 """The table of lanes is made at a small size: every row that a GPU will have, and contenders that are what they say."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,9 @@ def test_a_compiled_row_that_fails_says_why_and_the_next_are_made(
     assert all(note.startswith("BaseModelError: only a model on a GPU") for _, note in notes)
 
 
-def test_without_adapter_the_model_is_the_bare_base_and_has_its_adapter_again_after(few: Options) -> None:
+def test_without_adapter_the_model_is_the_bare_base_and_has_its_adapter_again_after(
+    few: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = lanes._open("tiny", few, lanes.open_results("lanes", few, lanes.KEY))
     tuned, ids = bench.engine.tuned, torch.tensor([[5, 6, 7]])
     assert tuned is not None
@@ -59,9 +62,15 @@ def test_without_adapter_the_model_is_the_bare_base_and_has_its_adapter_again_af
         return found
 
     persona = logits()
+    found = []
+    monkeypatch.setattr(lanes, "_plain", lambda model, prompt, tokens: found.append((model, logits())) or 1.0)
+    lanes._bare(bench.engine, [5], 4)
     with lanes._without_adapter(tuned):
         assert not any(isinstance(module, LoraLayer) for module in tuned.modules())
         bare = logits()
+    [(model, alone)] = found
+    assert model is bench.engine.base.model
+    assert torch.equal(alone, bare)
     assert torch.equal(logits(), persona)
     with tuned.disable_adapter():
         assert torch.equal(logits(), bare)
@@ -81,6 +90,6 @@ def test_a_first_token_anew_computes_the_whole_prompt_and_a_kept_one_only_what_i
     assert len(anew) == 3
     assert anew[0] >= 64
     assert anew == sorted(set(anew))
-    firsts = [columns for columns in fed if columns > 1]
-    assert firsts[0] == anew[0]
-    assert all(0 < columns < anew[0] for columns in firsts[1:])
+    said = len(bench.renderer.answer_ids(lanes._SAID))
+    turns = [anew[0], *(later - earlier - said for earlier, later in pairwise(anew))]
+    assert fed == [columns for turn in turns for columns in (turn, said)]
