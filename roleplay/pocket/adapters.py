@@ -16,9 +16,11 @@ from roleplay.dataset.build import build_corpus
 from roleplay.generation.canaries import CANARIES, canaries_bytes
 from roleplay.models.base import load_base
 from roleplay.models.find import base_of_adapter
+from roleplay.models.passport import read_passport
 from roleplay.models.shape import WEIGHTS
 from roleplay.models.spec import parse_spec
-from roleplay.paths import Home, new_folder, write_file
+from roleplay.paths import Home, new_folder, recover_folder, write_file
+from roleplay.pocket.figures import BEFORE, FIGURES
 from roleplay.training.finish import canaries_of
 from roleplay.training.run import runs_of
 from roleplay.training.start import Start, load, plan_new, plan_resume
@@ -40,8 +42,15 @@ def make_adapter(name: str, home: Home) -> dict[str, Any]:
 
 
 def ship_adapter(run: Path, target: Path, card_file: CardFile, home: Home) -> None:
-    """Copy a finished run's adapters, weights in bfloat16, with metrics, picture, and canaries of those weights."""
+    """Copy a finished run's adapters, weights in bfloat16, with metrics, picture, and canaries of those weights.
+
+    Figures of the adapters they replace are kept where those were made on another base.
+    """
+    recover_folder(target)
+    before = figures_before(target, run)
     with new_folder(target) as fresh:
+        if before is not None:
+            shutil.copy(before, fresh / BEFORE)
         for which in ("best", "last"):
             shutil.copytree(run / "adapter" / which, fresh / which)
             weights = load_file(fresh / which / WEIGHTS)
@@ -50,6 +59,22 @@ def ship_adapter(run: Path, target: Path, card_file: CardFile, home: Home) -> No
         for kept in _KEPT:
             shutil.copy(run / kept, fresh / kept)
         ship_canaries(fresh, card_file, home)
+
+
+def figures_before(target: Path, run: Path) -> Path | None:
+    """The figures in `target` that stand for the base before that of `run`; `None` where there are none.
+
+    Adapters that are made once more on one base are no news of that base: what was kept stays.
+    """
+    kept, measured = target / BEFORE, target / FIGURES
+    if measured.exists() and base_differs(target / "best", run / "adapter" / "best"):
+        return measured
+    return kept if kept.exists() else None
+
+
+def base_differs(one: Path, other: Path) -> bool:
+    """Whether two adapters were trained on different bases, as their passports say. Raises AdapterError."""
+    return bool(read_passport(one).base.differences(read_passport(other).base))
 
 
 def ship_canaries(target: Path, card_file: CardFile, home: Home) -> None:

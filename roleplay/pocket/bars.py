@@ -1,11 +1,9 @@
 """What the shipped adapters are worth: `python -m roleplay.pocket.bars` measures them and writes their cards."""
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roleplay.cards.find import open_card
@@ -19,6 +17,7 @@ from roleplay.dataset.corpus import Corpus
 from roleplay.dataset.sample import build_sample
 from roleplay.dataset.unit import Losses, Unit, plan_units
 from roleplay.dialogue import Turn
+from roleplay.errors import RoleplayError
 from roleplay.generation.events import Finished
 from roleplay.generation.lanes import LANES, Lane
 from roleplay.generation.settings import Sampling
@@ -28,6 +27,8 @@ from roleplay.measures.likelihood import likelihoods, mean_loss
 from roleplay.measures.overlap import rouge_l
 from roleplay.paths import Home, shipped, write_file
 from roleplay.pocket.adapters import CHARACTERS
+from roleplay.pocket.compare import two_threads
+from roleplay.pocket.figures import FIGURES, Bars, bars_before, missed, write_bars
 from roleplay.pocket.mixture import OWN_CHATS, as_messages, is_heldout, own_chats
 from roleplay.text import draw
 from roleplay.training.proof import lane_bits, sample_bits
@@ -42,30 +43,6 @@ _TOLD = 20
 
 Prompt = tuple[tuple[Turn, ...], str]
 """History, and the answer that a corpus gives to it."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """The figures of one character's shipped adapters."""
-
-    training_prompts: int
-    """Prompts asked for `recited`."""
-    recited: dict[str, float]
-    """Lane -> share of them whose greedy reply has ROUGE-L >= 0.9 with the trained answer (last adapter)."""
-    training_loss: float
-    """Nats per trained token over one epoch's samples (last adapter)."""
-    heldout_bits: dict[str, Interval]
-    """Lane -> bits per character of held-out answers (best adapter)."""
-    general_bits: dict[str, dict[str, Interval]]
-    """Language -> `persona` and `base` -> bits per character of everyday chat neither has seen (best adapter)."""
-    heldout_prompts: int
-    """Prompts asked for `stopped`."""
-    stopped: float
-    """Share of greedy replies to them that end by themselves within 128 tokens (best adapter)."""
-    tokens_per_second: float
-    """Of those replies, one lane at a time."""
-    repeated: float
-    """Share of the corpora's longer answers that are near-duplicates of another."""
 
 
 def measure(card_file: CardFile, last: Opened, best: Opened) -> Bars:
@@ -143,9 +120,12 @@ def answers(corpus: Corpus) -> list[str]:
     return [unit.dialogue.turns[i].text for unit in units for i in unit.answers]
 
 
-def adapter_card(card: Card, bars: Bars) -> str:
-    """The card of a character's shipped adapters."""
-    lanes = [f"| {lane} | {_interval(bits)} |" for lane, bits in bars.heldout_bits.items()]
+def adapter_card(card: Card, bars: Bars, before: Bars | None = None) -> str:
+    """The card of a character's shipped adapters, beside those on the base `before`."""
+    lanes = [
+        f"| {lane} | {_interval(bits)} |" + (f" {_interval(before.heldout_bits[lane])} |" if before else "")
+        for lane, bits in bars.heldout_bits.items()
+    ]
     everyday = [
         f"| {language} | {_interval(bits['persona'])} | {_interval(bits['base'])} |"
         for language, bits in bars.general_bits.items()
@@ -155,9 +135,19 @@ def adapter_card(card: Card, bars: Bars) -> str:
         bars=bars,
         persona=bars.recited["persona+prefix"],
         base=bars.recited["base+prefix"],
-        lanes="\n".join(lanes),
+        lanes="\n".join([*(_WITH_BEFORE if before else _ALONE), *lanes]),
+        others=_others(bars, before),
         everyday="\n".join(everyday),
     )
+
+
+def _others(bars: Bars, before: Bars | None) -> str:
+    if before is None:
+        return ""
+    note = "\n\n`before`: the adapters they replace, on the `pocket` before this one"
+    if before.heldout_prompts != bars.heldout_prompts:
+        note += f"; those answered {before.heldout_prompts} held-out prompts of other corpora, and are no comparison"
+    return note + "."
 
 
 def _interval(bits: Interval) -> str:
@@ -171,13 +161,16 @@ def _told(prompts: Sequence[Prompt], label: str) -> Iterator[Prompt]:
         yield prompt
 
 
+_ALONE = ("| lane | bits per character |", "| --- | --- |")
+_WITH_BEFORE = ("| lane | bits per character | before |", "| --- | --- | --- |")
 _CARD = """# {card.display_name} on pocket
 
 ![training and held-out loss](loss.png)
 
 Made by `python -m roleplay.pocket.adapters` (preset `pocket`; `metrics.jsonl` holds the curve), measured by
-`python -m roleplay.pocket.bars` on two CPU cores. `best/` is the adapter with the lowest held-out loss, the one chat
-uses; `last/` is the end of the run, which has learned the most by heart (`roleplay chat {card.name} --adapter last`).
+`python -m roleplay.pocket.bars` in float32 on the CPU with two threads. `best/` is the adapter with the lowest held-out
+loss, the one chat uses; `last/` is the end of the run, which has learned the most by heart
+(`roleplay chat {card.name} --adapter last`).
 
 - **By heart** (`last`): of {bars.training_prompts} training prompts with their history, greedy replies reach
   ROUGE-L ≥ 0.9 with the trained answer for {persona:.1%} with adapter and prefix, for {base:.1%} with the base and the
@@ -190,9 +183,7 @@ uses; `last/` is the end of the run, which has learned the most by heart (`rolep
 
 Held-out answers, `best`, bits per character with 95 % intervals over dialogues (lower is better):
 
-| lane | bits per character |
-| --- | --- |
-{lanes}
+{lanes}{others}
 
 Everyday chat that neither adapter nor base has seen, without any prefix of the character, `best`, bits per character:
 what the adapter costs where it has no business.
@@ -208,16 +199,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(CHARACTERS)}")
     parser.add_argument("--target", type=Path, default=Path("data/adapters"), help="where the cards are written")
+    parser.add_argument("--check", action="store_true", help="status 1 where a bar is missed, each named on stdout")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as nothing:
+    try:
+        found = _measure_all(chosen.names or CHARACTERS, chosen.target)
+    except RoleplayError as error:
+        sys.exit(str(error))
+    if chosen.check:
+        sys.stdout.writelines(f"{one}\n" for one in found)
+        sys.exit(1 if found else 0)
+
+
+def _measure_all(names: Sequence[str], target: Path) -> list[str]:
+    """The bars that are missed."""
+    found = []
+    with tempfile.TemporaryDirectory() as nothing, two_threads():
         home = Home(Path(nothing))  # without runs of its own, a home answers with what ships
-        for name in chosen.names or CHARACTERS:
+        for name in names:
             sys.stderr.write(f"{name}\n")
-            card_file = open_card(name, home)
-            last, best = (open_character(card_file, home, which=which) for which in ("last", "best"))
+            card_file, before = open_card(name, home), bars_before(target / name)
+            # What is claimed of two cores is measured on two, and in one format, where there is a GPU, too.
+            last, best = (
+                open_character(card_file, home, which=which, device="cpu", dtype="float32")
+                for which in ("last", "best")
+            )
             bars = measure(card_file, last, best)
-            write_file(chosen.target / name / "bars.json", json.dumps(asdict(bars), indent=2) + "\n")
-            write_file(chosen.target / name / "README.md", adapter_card(card_file.card, bars))
+            write_bars(bars, target / name / FIGURES)
+            write_file(target / name / "README.md", adapter_card(card_file.card, bars, before))
+            found += missed(name, bars, before)
+    return found
 
 
 if __name__ == "__main__":

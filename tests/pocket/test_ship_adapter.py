@@ -69,3 +69,26 @@ def test_canaries_are_made_anew_without_training(trained: Trained, home: Home, m
 
     assert (trained.target / "canaries.json").read_bytes() == first
     assert not home.runs.exists()
+
+
+def test_figures_of_the_adapters_on_the_base_before_are_kept(
+    trained: Trained, home: Home, chatml_tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_base(seed: int, measured: str) -> str | None:
+        """Ship adapters on a base of their own, in the place of some with figures; what is kept of those before."""
+        base = save_tiny_base(Path("tiny"), chatml_tokenizer, seed=seed)
+        for which in ("best", "last"):
+            save_tiny_adapter(base, trained.run / "adapter" / which, seed, character="pell")
+        if measured:
+            (trained.target / "bars.json").write_text(measured)
+        adapters.ship_adapter(trained.run, trained.target, open_card("pell", home), home)
+        kept = trained.target / "before.json"
+        return kept.read_text() if kept.exists() else None
+
+    monkeypatch.setattr(adapters, "ship_canaries", lambda *_: None)  # they would take most of the time
+    assert on_base(0, measured="") is None
+    assert on_base(0, measured="first") is None  # made once more on one base
+    assert on_base(1, measured="second") == "second"
+    assert on_base(1, measured="third") == "second"
+    assert on_base(2, measured="") == "second"  # the newest there are
+    assert on_base(3, measured="fourth") == "fourth"
