@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig
 
 from roleplay.cards.find import open_card
 from roleplay.cards.load import CardFile
@@ -22,6 +23,7 @@ from roleplay.models.spec import parse_spec
 from roleplay.paths import Home, new_folder, recover_folder, write_file
 from roleplay.pocket.figures import BEFORE, FIGURES
 from roleplay.training.finish import canaries_of
+from roleplay.training.resolve import load_presets
 from roleplay.training.run import runs_of
 from roleplay.training.start import Start, load, plan_new, plan_resume
 from roleplay.training.tune import train
@@ -29,16 +31,39 @@ from roleplay.training.watch import Progress
 
 CHARACTERS = ("yui", "dot", "wan")
 PRESET = "pocket"
+FILE_BYTES = 1_500_000
+"""No file of a shipped adapter is larger."""
+_HEADER_BYTES = 10_000
 _KEPT = ("metrics.jsonl", "loss.png")
 
 
 def make_adapter(name: str, home: Home) -> dict[str, Any]:
-    """Train `name` with the preset `pocket`, going on with an unfinished run; returns the run's summary."""
-    start = Start(open_card(name, home), None, PRESET, {}, None)
+    """Train `name` with the preset `pocket`, going on with an unfinished run; returns the run's summary.
+
+    On a wider `pocket` the rank, and alpha with it, is as much lower as keeps a file of the adapter below `FILE_BYTES`.
+    """
+    fits = rank_that_fits(AutoConfig.from_pretrained(parse_spec("pocket").source))
+    lower = {"rank": fits, "alpha": fits} if fits < load_presets()[PRESET]["rank"] else {}
+    start = Start(open_card(name, home), None, PRESET, lower, None)
     unfinished = [run for run in runs_of(home, name) if not run.finished]
     plan = plan_resume(home, start) if unfinished else plan_new(home, start)
     with plan.run.locked():
         return train(load(plan, start), resume=bool(unfinished), report=_tell, say=_say)
+
+
+def rank_that_fits(config: Any) -> int:
+    """Highest rank, a multiple of 8, with which an adapter of q, k and v has at most `FILE_BYTES` in bfloat16."""
+    width = config.hidden_size // config.num_attention_heads
+    ends = 3 * config.hidden_size + width * (config.num_attention_heads + 2 * config.num_key_value_heads)
+    rank: int = (FILE_BYTES - _HEADER_BYTES) // (2 * config.num_hidden_layers * ends) // 8 * 8
+    return rank
+
+
+def is_stale(target: Path) -> bool:
+    """Whether the adapters in `target` are not there, or belong to another base than the `pocket` that ships."""
+    if not (target / "best").exists():
+        return True
+    return bool(read_passport(target / "best").base.differences(load_base(parse_spec("pocket")).identity))
 
 
 def ship_adapter(run: Path, target: Path, card_file: CardFile, home: Home) -> None:
@@ -95,7 +120,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    """Train and ship every character that ships, or those that are named."""
+    """Train and ship those that are named, or every character whose adapters belong to another base than `pocket`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(CHARACTERS)}")
     parser.add_argument("--work", type=Path, default=Path("build/adapters"), help="home of the runs")
@@ -107,6 +132,9 @@ def main() -> None:
         card_file = open_card(name, home)
         if chosen.canaries:
             ship_canaries(chosen.target / name, card_file, home)
+            continue
+        if not chosen.names and not is_stale(chosen.target / name):
+            _say(f"{name}: its adapters belong to this pocket; name it to train it all the same")
             continue
         summary = make_adapter(name, home)
         if not summary["finished"]:

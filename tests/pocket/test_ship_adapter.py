@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from roleplay.cards.find import open_card
 from roleplay.chat.open import open_on
 from roleplay.generation.canaries import read_canaries
 from roleplay.generation.canary_check import adapter_hash, check_canaries
-from roleplay.paths import Home
+from roleplay.paths import Home, shipped
 from roleplay.pocket import adapters
 from tests.tiny import load_tiny_base, save_tiny_adapter, save_tiny_base
 from tests.training.pell import write_pell
@@ -92,3 +92,16 @@ def test_figures_of_the_adapters_on_the_base_before_are_kept(
     assert on_base(1, measured="third") == "second"
     assert on_base(2, measured="") == "second"  # the newest there are
     assert on_base(3, measured="fourth") == "fourth"
+
+
+@pytest.mark.parametrize(("width", "layers", "rank"), [(256, 6, 80), (384, 5, 64), (320, 7, 48)])
+def test_the_rank_is_the_highest_whose_file_may_ship(width: int, layers: int, rank: int) -> None:
+    config = LlamaConfig(hidden_size=width, num_hidden_layers=layers, num_attention_heads=width // 64)
+    assert adapters.rank_that_fits(config) == rank
+    assert 2 * rank * layers * 3 * 2 * width < adapters.FILE_BYTES < 2 * (rank + 8) * layers * 3 * 2 * width + 10_000
+
+
+def test_adapters_of_another_base_or_none_are_stale(trained: Trained, tmp_path: Path) -> None:
+    assert not adapters.is_stale(shipped() / "data" / "adapters" / "yui")
+    assert adapters.is_stale(trained.run / "adapter")  # of a tiny base
+    assert adapters.is_stale(tmp_path / "nowhere")
