@@ -32,7 +32,7 @@ bench: $(STAMP)
 # What only a GPU can show: tests marked so, and every table of docs/gpu.md.
 gpu: $(STAMP)
 	$(BIN)/python -m pytest -m gpu
-	$(BIN)/python -m tests.bench.gpu
+	$(BIN)/python -m tests.bench.gpu training founding exact lanes docs
 
 # A new pocket makes adapters, tables and pictures stale: all of them are made again, to be committed together.
 # docs/pocket.md tells of RECIPE, TEXT and MINUTES; with MINUTES it is called again until it ends well.
