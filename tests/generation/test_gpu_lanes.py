@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from functorch.compile import make_boxed_func
 from torch import _dynamo
+from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.utils import counters
 from transformers import CompileConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
@@ -119,6 +121,29 @@ def test_the_code_that_is_made_for_a_cpu_says_the_same(saved: Path) -> None:
     for lanes in (ALL, [PERSONA]):
         assert texts(made, lanes, PROMPTS[: len(lanes)]) == texts(plain, lanes, PROMPTS[: len(lanes)])
     _dynamo.reset()
+
+
+def test_all_that_a_graph_writes_to_and_all_weights_stay_where_they_are(plain: Engine, compiled: Engine) -> None:
+    """Torch records no CUDA graph of a step that writes to inputs whose addresses may change, and copies the others."""
+    moving: list[list[tuple[int, ...]]] = []
+
+    def look(graph: torch.fx.GraphModule, _: object) -> Callable[..., object]:
+        known = torch._guards.TracingContext.get().fw_metadata
+        assert known is not None
+        shapes = [tuple(node.meta["val"].shape) for node in graph.graph.nodes if node.op == "placeholder"]
+        still = set(known.static_input_indices)
+        moving.append([shape for at, shape in enumerate(shapes) if at not in still])
+        assert set(known.mutated_inp_runtime_indices) <= still
+        assert known.mutated_inp_runtime_indices
+        return make_boxed_func(graph.forward)
+
+    made = aot_autograd(fw_compiler=look, inference_compiler=look)
+    config = CompileConfig(dynamic=False, backend=lambda *args: made(*args), mode=None)
+    config._compile_all_devices = True
+    compiled.compiled = Compiled(plain.base.model, plain.base.context, config)
+    assert texts(compiled, ALL, PROMPTS) == texts(plain, ALL, PROMPTS)
+    [shapes] = moving
+    assert sorted(shapes) == [(4, 1), (4, 1), (4, 1, 1, 1024)], "ids, positions and mask"
 
 
 def test_longer_prompts_and_the_same_lanes_again_compile_nothing(plain: Engine, compiled: Engine) -> None:
