@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from roleplay.models.tree_plan import DENSE, GROUPED, Batch, TreePlan, Unfit, check_fit
+from roleplay.models.tree_plan import DENSE, GROUPED, Batch, TreePlan, Unfit, check_fit, products_dtype
 
 _LANES = 32
 """Rows of scores are a multiple of this long: the softmax handles what is left over number by number."""
@@ -55,9 +55,7 @@ def grouped_attention(
     check_fit(tree, options)
     tree.calls += 1
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    kind = query.device.type
-    # As SDPA does it: norms and positions in float32 may leave the three in different types under autocast.
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+    dtype = products_dtype(query)
     parts = [part[0].transpose(0, 1).to(dtype) for part in (query, key, value)]
     said: torch.Tensor = _Grouped.apply(*parts, tree.batches, scale, options.get("softcap"))  # type: ignore[no-untyped-call]
     return said[None], None

@@ -13,7 +13,7 @@ import torch
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from transformers import AttentionInterface
 
-from roleplay.models.tree_plan import FLEX, TreePlan, Unfit, check_fit
+from roleplay.models.tree_plan import FLEX, TreePlan, Unfit, check_fit, products_dtype
 from roleplay.text import one_line
 
 _BLOCK = 128
@@ -83,7 +83,8 @@ def block_attention(
     if tree.blocks is None:  # made once for all layers
         tree.blocks = find_blocks(tree.end)
     blocks: Blocks = tree.blocks
-    query, key, value = (_padded(part, len(blocks.end)) for part in (query, key, value))
+    dtype = products_dtype(query)
+    query, key, value = (_padded(part.to(dtype), len(blocks.end)) for part in (query, key, value))
     attend = _attend_compiled if query.is_cuda else _attend
     said = attend(query, key, value, blocks.end, blocks.lists, scale, options.get("softcap"))
     return said[:, :, :tokens, :width].transpose(1, 2).contiguous(), None

@@ -64,6 +64,15 @@ def check_fit(tree: TreePlan, options: Mapping[str, Any]) -> None:
         raise Unfit("its attention has sinks")
 
 
+def products_dtype(query: torch.Tensor) -> torch.dtype:
+    """The type that queries, keys and values are multiplied in, as SDPA has it.
+
+    Norms and positions in float32 may leave the three in different types under autocast.
+    """
+    kind = query.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+
+
 def plan_tree(tree: TokenTree, device: torch.device | str = "cpu") -> TreePlan:
     """Group the segments of a tree that share what comes before them and are of similar length."""
     segments = _blocks(find_segments(tree))

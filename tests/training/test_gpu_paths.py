@@ -25,6 +25,8 @@ from roleplay.training.run import Decisions
 from roleplay.training.settings import Settings
 from tests.training.pell import SETTINGS
 
+pytestmark = pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
+
 REST = {"epochs": 1.0, "scheduler": "constant", "weight_decay": 0.0}
 SAMPLES = [sample_with([1, 5, 6, 7, *range(8 + i, 12 + 2 * i)], [(4, 8 + i)], 9) for i in range(16)]
 
@@ -158,7 +160,6 @@ def attention_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_flex, "_attend", tree_flex._attend_compiled)
 
 
-@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
 def test_a_compiled_model_attends_to_trees_of_every_size(attention_of_a_gpu: None) -> None:
     def layer(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, plan: Any) -> torch.Tensor:
         said, _ = block_attention(torch.nn.Module(), query * 2, key, value, None, tree=plan)
@@ -174,3 +175,13 @@ def test_a_compiled_model_attends_to_trees_of_every_size(attention_of_a_gpu: Non
             assert plan.calls == 2
     finally:
         torch._dynamo.reset()
+
+
+def test_under_autocast_the_kernel_is_given_one_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    attend, seen = tree_flex._attend, []
+    monkeypatch.setattr(tree_flex, "_attend", lambda *parts: [seen.extend(parts[:3]), attend(*parts)][1])
+    plan = plan_tree(build_tree([[1, 2, 3], [1, 2, 4]], [[True] * 3] * 2))
+    query, key, value = (torch.randn(1, heads, len(plan.end), 16) for heads in (4, 2, 2))
+    with torch.autocast("cpu", torch.bfloat16):  # positions leave queries and keys in float32
+        block_attention(torch.nn.Module(), query, key, value.bfloat16(), None, tree=plan)
+    assert [part.dtype for part in seen] == [torch.bfloat16] * 3
