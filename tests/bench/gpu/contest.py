@@ -47,7 +47,9 @@ class Contest:
                 forget_peak(self.device)
                 CONTENDERS[outcome.name](Ready(self.base, tuned, self.device, dtype, RANK), self.samples, clock)
                 peak = peak_bytes(self.device)
-            outcome.seconds.append(clock.seconds or float("inf"))
+            if clock.seconds is None:
+                raise RuntimeError("it ended before its steps were timed")
+            outcome.seconds.append(clock.seconds)
             outcome.peak = peak if outcome.peak is None or peak is None else max(peak, outcome.peak)
             outcome.loss, outcome.gradient = clock.loss, clock.gradient
         except torch.OutOfMemoryError:

@@ -1,4 +1,4 @@
-"""A card whose prefix has a wanted number of tokens, and dialogues of one length, from what a character that ships says."""
+"""A card whose prefix has a wanted number of tokens, with dialogues of one length, in the words of one that ships."""
 
 import json
 from collections.abc import Callable

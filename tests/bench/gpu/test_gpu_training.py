@@ -53,7 +53,7 @@ def test_the_whole_part_runs_at_its_smallest_and_keeps_each_row(
     assert tree["gradient"] < 1e-5
     assert "FlexAttention does not support backward on CPU" in flex["remarks"]
     assert flex["samples/s"] is None
-    assert "| tiny | fp32 | 64 | roleplay, trees, grouped |" in capsys.readouterr().out
+    assert "| tiny | fp32 | pocket | 64 | roleplay, trees, grouped |" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_:FutureWarning")
@@ -114,6 +114,15 @@ def test_contenders_begin_with_the_same_weights_and_the_slower_of_two_stays_out(
     assert found[0].gradient.abs().min() > 0
 
 
+def test_a_contender_that_ends_early_has_failed(
+    base: Base, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(contests.CONTENDERS, "plain", lambda ready, samples, gate: gate.step_done())
+    plain = Outcome("plain")
+    contest(base, samples).turn(plain)
+    assert (plain.failed, plain.seconds) == ("RuntimeError: it ended before its steps were timed", [])
+
+
 def test_the_clock_takes_as_many_steps_as_fit_after_two(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([10.0, 10.5, 12.9])
     monkeypatch.setattr("tests.bench.gpu.clock.time.perf_counter", lambda: next(ticks))
@@ -146,7 +155,7 @@ def test_an_ungated_mlp_counts_two_matrices(samples: list[Sample]) -> None:
 
 def table(device: str, kept: str = "bf16", *, checkpointing: bool = False) -> Table:
     part = Part("qwen2.5-7b", kept, (checkpointing,), (64,), training.NAMES)
-    return Table(Options(device), part, 64, checkpointing, 100.0, {0: 100, 1: 20})
+    return Table(Options(device), part, 64, checkpointing, 100.0, {False: 100, True: 20})
 
 
 def outcome(name: str, seconds: float, loss: float = 2.0) -> Outcome:
@@ -198,3 +207,5 @@ def test_the_biggest_base_comes_first_and_is_packed_once() -> None:
     ]
     (part,) = training.parts_of(Options("cuda", ("qwen3-4b",), (600,), ("padded", "tree-flex")))
     assert (part.prefixes, part.names) == ((600,), ("padded", "tree-flex"))
+    with pytest.raises(ValueError, match="no contender is called flex; choose of padded, plain"):
+        list(training.parts_of(Options("cuda", only=("flex",))))

@@ -89,6 +89,8 @@ def parts_of(options: Options) -> Iterator[Part]:
     """What is made with these options, in order."""
     names = tuple(name for name in NAMES if options.wants(name))
     few = tuple(name for name in _FEW if options.wants(name))
+    if not names:
+        raise ValueError(f"no contender is called {', '.join(options.only)}; choose of {', '.join(NAMES)}")
     kept = "bf16" if options.device == "cuda" else "fp32"
     for shape in options.shapes or SHAPES:
         yield Part(shape, kept, (False,), options.prefixes or PREFIXES, names)
@@ -104,7 +106,9 @@ def _race(
     limit = int(SMALL_CARD - _DRIVER) if checkpointing and part.kept == "nf4" else None
     contest = Contest(base, samples, device=options.device, patience=patience, checkpointing=checkpointing, limit=limit)
     step = samples[:SAMPLES_A_STEP]
-    table = Table(options, part, prefix, checkpointing, rate, {s: work_of(step, base.model, shared=s) for s in (0, 1)})
+    table = Table(
+        options, part, prefix, checkpointing, rate, {s: work_of(step, base.model, shared=s) for s in (False, True)}
+    )
     began = time.perf_counter()
 
     def told(outcomes: list[Outcome], outcome: Outcome) -> None:
@@ -142,8 +146,8 @@ class Table:
     """Whether layers are computed again."""
     rate: float
     """Floating-point operations a second of matrix products."""
-    work: dict[int, int]
-    """Useful floating-point operations of a step: of rows (0), of trees (1)."""
+    work: dict[bool, int]
+    """Whether samples share what they begin with → useful floating-point operations of a step."""
 
     def row(self, outcomes: list[Outcome], outcome: Outcome) -> dict[str, Any]:
         """A contender's, by what is known so far."""
@@ -156,20 +160,22 @@ class Table:
         def ratio(other: Outcome | None) -> float | None:
             return _seconds(other) / _seconds(outcome) if other and done else None
 
+        faster = ratio(padded)
         row = {
             "base": self.part.shape,
             "kept": self.part.kept + (", checkpointed" if self.checkpointing else ""),
+            "tokenizer": tokenizer_name(self.part.shape),
             "prefix": self.prefix,
             "contender": _TITLES[outcome.name],
             "samples/s": SAMPLES_A_STEP / _seconds(outcome) if done else None,
-            "x padded": ratio(padded),
+            "x padded": faster,
             "x TRL": ratio(rival),
             "peak GB": outcome.peak / 1e9 if outcome.peak else None,
             "share of rate": f"{share:.0%}" if share else None,
             "loss": f"{outcome.loss:.4f}" if outcome.loss is not None else None,
             "gradient": gradient_difference(outcome, padded),
         }
-        remarks = [outcome.failed, *self._different(padded, outcome), *self._bars(outcome, row["x padded"], share)]
+        remarks = [outcome.failed, *self._different(padded, outcome), *self._bars(outcome, faster, share)]
         if outcome.slower is not None:
             remarks.append("the slower of TRL's two")
         return row | {
@@ -177,7 +183,6 @@ class Table:
             "_seconds": outcome.seconds,
             "_share": share,
             "_rate": self.rate,
-            "_tokenizer": tokenizer_name(self.part.shape),
         }
 
     def _different(self, padded: Outcome | None, outcome: Outcome) -> list[str]:
