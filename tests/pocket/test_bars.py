@@ -186,7 +186,8 @@ def test_the_command_measures_in_float32_on_two_threads_of_the_cpu_and_checks(
     assert ended.value.code == status
     assert opened == [{"which": which, "device": "cpu", "dtype": "float32"} for which in ("last", "best")]
     assert read_bars(tmp_path / "yui" / "bars.json") == bars
-    assert "| 2.100 [2.000, 2.200] |" in (tmp_path / "yui" / "README.md").read_text(encoding="utf-8")
+    card = (tmp_path / "yui" / "README.md").read_text(encoding="utf-8")
+    assert "| persona+prefix | 2.000 [1.900, 2.100] | 2.100 [2.000, 2.200] |" in card
     assert capsys.readouterr().out == ("yui: tokens a second 9, and not >= 60\n" if status else "")
 
 

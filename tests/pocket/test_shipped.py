@@ -16,10 +16,11 @@ from roleplay.generation.lanes import LANES
 from roleplay.models.adapter import check_adapter
 from roleplay.models.base import load_base
 from roleplay.models.shape import WEIGHTS
-from roleplay.models.spec import parse_spec
+from roleplay.models.spec import parse_spec, weight_files
 from roleplay.models.targets import find_targets
 from roleplay.paths import Home, shipped
 from roleplay.pocket.adapters import CHARACTERS
+from roleplay.pocket.ship import FILE_BYTES, PARAMETERS
 
 
 def test_pocket_has_separate_q_k_and_v_in_every_layer() -> None:
@@ -75,3 +76,12 @@ def test_no_shipped_file_names_a_path_of_the_machine_that_made_it() -> None:
 def test_pocket_knows_its_context() -> None:
     config = json.loads((shipped() / "data" / "pocket" / "config.json").read_text())
     assert config["max_position_embeddings"] == 1024
+
+
+def test_pocket_is_small_and_every_file_of_its_weights_is_hashed() -> None:
+    folder = shipped() / "data" / "pocket"
+    files = {path.name for path in weight_files(folder)}
+    assert files == {path.name for path in folder.glob("*.safetensors")}
+    assert files <= {line.split()[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    assert max((folder / name).stat().st_size for name in files) <= FILE_BYTES
+    assert sum(weight.numel() for weight in load_base(parse_spec("pocket")).model.parameters()) <= PARAMETERS
