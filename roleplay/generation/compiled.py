@@ -9,6 +9,7 @@ from transformers import CompileConfig, DynamicCache, PreTrainedModel, StaticCac
 from transformers.cache_utils import StaticLayer
 
 from roleplay.errors import BaseModelError
+from roleplay.generation.one_thread import own_graphs
 
 _ROOM = 1024
 """Columns at least."""
@@ -38,6 +39,8 @@ class Compiled:
             )
         # Sizes are few and stay as they are: with one that may change, the compiled steps would be slower.
         self.config = config or CompileConfig(dynamic=False)
+        self.recorded = device == "cuda"
+        """Whether steps are recorded as CUDA graphs."""
         self.context = context
         self._text = model.config.get_text_config(decoder=True)
         self._cache: StaticCache | None = None
@@ -50,6 +53,8 @@ class Compiled:
         """
         from torch import _dynamo
 
+        if self.recorded:
+            own_graphs()
         _dynamo.config.recompile_limit = max(_dynamo.config.recompile_limit, _GRAPHS)
         room = self._room(columns)
         if self._cache is None or self._size[0] != rows or self._size[1] < room:

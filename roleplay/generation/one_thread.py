@@ -8,6 +8,7 @@ import functools
 import queue
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 
 
@@ -35,6 +36,19 @@ class Job:
 def one_thread(work: Callable[[], None]) -> Job:
     """A job for that thread, not yet started."""
     return Job(_jobs(), work)
+
+
+def own_graphs() -> None:
+    """Let the thread that calls record CUDA graphs, even where torch first heard of them in another.
+
+    torch 2.11 lets only the thread do so that imported this module; `torch._dynamo.reset` is enough to import it.
+    """
+    from torch._inductor import cudagraph_trees
+
+    local = cudagraph_trees.local
+    if not hasattr(local, "tree_manager_containers"):
+        local.tree_manager_containers = {}
+        local.tree_manager_locks = defaultdict(threading.Lock)
 
 
 @functools.cache

@@ -227,6 +227,8 @@ def test_every_compiled_reply_is_computed_in_the_same_thread(compiled: Engine) -
     for _ in range(2):
         next(compiled.stream([BASE], PROMPTS[:1], DRAWN)).lane  # noqa: B018
     handle.remove()
+    assert compiled.compiled is not None
+    assert compiled.compiled.recorded == (compiled.base.model.device.type == "cuda")
     assert len(set(seen)) == 1
     assert seen[0] is not threading.current_thread()
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from roleplay.generation.one_thread import one_thread
+from roleplay.generation.one_thread import one_thread, own_graphs
 
 PATIENCE = 10.0
 
@@ -48,3 +48,26 @@ def test_after_a_job_that_fails_the_next_is_done(monkeypatch: pytest.MonkeyPatch
     one_thread(done.set).start()
     assert done.wait(PATIENCE)
     assert told == [ZeroDivisionError]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_it_may_record_graphs_though_torch_heard_of_them_elsewhere_first() -> None:
+    from torch._inductor import cudagraph_trees  # as `torch._dynamo.reset` does, in this thread
+
+    found: list[object] = []
+
+    def work() -> None:
+        own_graphs()
+        own_graphs()
+        found.append(cudagraph_trees.local.tree_manager_containers)
+        found.append(cudagraph_trees.local.tree_manager_locks[0])
+        found.append(cudagraph_trees.get_obj(cudagraph_trees.local, "tree_manager_containers"))
+
+    job = one_thread(work)
+    job.start()
+    job.join()
+    containers, lock, gotten = found
+    assert containers == {}
+    assert gotten is containers
+    assert isinstance(lock, type(threading.Lock()))
+    assert containers is not cudagraph_trees.get_obj(cudagraph_trees.local, "tree_manager_containers")
