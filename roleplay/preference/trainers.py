@@ -81,7 +81,8 @@ class ChoiceTrainer(KeptTrainer):
         try:
             yield
         except RuntimeError as error:
-            if "probability tensor" in str(error):
+            # As a CPU says it, and as a GPU does, whose check is an assertion in a kernel.
+            if "probability tensor" in str(error) or "device-side assert" in str(error):
                 self._refuse_divergence("likelihood of drawn tokens", math.nan, self.state.global_step)
             raise
 

@@ -26,10 +26,10 @@ def why_not_tree(
 ) -> str:
     """Empty where `samples` give the same loss and gradient as a tree and as padded rows, else the reason.
 
-    In float32 "the same" is a relative difference of at most 1e-5; in bfloat16 or float16, to be at most twice as far
-    from float32 as the padded rows are. Where a GPU cannot hold that, fewer samples are tried, and at last the two are
-    compared with each other. `attention` is that of the padded rows, `tree` that of the tree. The adapter of `tuned` is
-    left as it was.
+    In float32 "the same" is a relative difference of at most 1e-5 of each; in bfloat16 or float16, for the gradient to
+    be at most twice as far from float32 as that of the padded rows. Where a GPU cannot hold that, fewer samples are
+    tried, and at last the two are compared with each other. `attention` is that of the padded rows, `tree` that of the
+    tree. The adapter of `tuned` is left as it was.
     """
     half = None if dtype == "float32" else getattr(torch, dtype)
     if any(module.p > 0 for module in tuned.modules() if isinstance(module, torch.nn.Dropout)):
@@ -58,19 +58,30 @@ def why_not_tree(
         return f"it cannot be computed over a tree ({type(error).__name__}: {one_line(str(error))})"
     finally:
         tuned.set_attn_implementation(attention)
-    allowed = _EXACT * float(rows.norm())
+    allowed, of_loss = _EXACT * _norm(rows), _EXACT
     if half is not None:
+        of_loss = _COARSE
         exact = _exactly(tuned, padded)
         if exact is None and len(samples) > _FEWEST:
             fewer = samples[: len(samples) // 2]
             return why_not_tree(tuned, fewer, pad=pad, dtype=dtype, attention=attention, tree=tree)
         if exact is None:
-            allowed = _COARSE * float(rows[1:].norm())
+            allowed = _COARSE * _norm(rows)
         else:
-            allowed = max(allowed, _ROUNDING * float((rows - exact).norm()))
+            allowed = max(allowed, _ROUNDING * _norm(rows - exact))
             rows = exact
-    difference = float((nodes - rows).norm())
-    return "" if difference <= allowed else f"its gradient would differ by {difference:.2g} (allowed: {allowed:.2g})"
+    difference = _norm(nodes - rows)
+    if difference > allowed:
+        return f"its gradient would differ by {difference:.2g} (allowed: {allowed:.2g})"
+    loss, wanted = float(nodes[0]), float(rows[0])
+    return (
+        "" if abs(loss - wanted) <= of_loss * abs(wanted) else f"its loss would be {loss:.6g} instead of {wanted:.6g}"
+    )
+
+
+def _norm(found: torch.Tensor) -> float:
+    """Of the gradient in what `gradient` returns: the loss before it is many times as large."""
+    return float(found[1:].norm())
 
 
 def _exactly(tuned: Any, loss: Callable[[], torch.Tensor]) -> torch.Tensor | None:

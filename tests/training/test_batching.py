@@ -111,6 +111,25 @@ def test_a_model_that_cannot_is_told_apart(config: PretrainedConfig, says: str) 
     assert re.search(says, reason(config))
 
 
+@pytest.mark.parametrize(
+    ("of_gradient", "of_loss", "says"),
+    [(1e-4, 0, "its gradient would differ"), (0, 1e-4, "its loss would be"), (0, 0, "")],
+)
+def test_gradient_and_loss_are_each_looked_at_by_themselves(
+    of_gradient: float, of_loss: float, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = batching.tree_losses
+
+    def wrong(model: Any, tree: Any) -> torch.Tensor:
+        losses = right(model, tree)
+        return losses + of_gradient * (losses - losses.detach()) + of_loss * losses.detach()
+
+    monkeypatch.setattr(batching, "tree_losses", wrong)
+    found = reason(LlamaConfig(**MLP))
+    assert found.startswith(says)
+    assert bool(found) == bool(says)
+
+
 def test_a_wrong_gradient_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = batching.tree_losses
     monkeypatch.setattr(batching, "tree_losses", lambda model, tree: right(model, tree) * 1.001)

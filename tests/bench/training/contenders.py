@@ -162,7 +162,7 @@ def _arguments(ready: Ready, rows: int, output: str) -> dict[str, Any]:
         "report_to": [],
         "disable_tqdm": True,
         "dataloader_pin_memory": gpu,
-        "dataloader_num_workers": int(gpu),  # as the product has it
+        "dataloader_num_workers": 0,  # as the product has it
     }
 
 
