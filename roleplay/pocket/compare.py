@@ -27,7 +27,7 @@ from roleplay.pocket.compared import SAMPLING, SEEDS, THREADS, Compared, Heldout
 from roleplay.pocket.mixture import HELDOUT, Messages, heldout_rows
 from roleplay.pocket.prompts import PROMPTS
 
-CHATS = 200
+CHATS = 100
 """Held-out chats of each kind that are scored at most."""
 
 

@@ -80,6 +80,7 @@ def save_weights(final: Path, fresh: Path) -> None:
         )
     model.save_pretrained(fresh, max_shard_size=FILE_BYTES - _HEADER_BYTES)
     for path in sorted(fresh.glob("*.safetensors")):
+        path.chmod(0o644)  # they are written for their owner alone, and ship to everybody
         if path.stat().st_size > FILE_BYTES:
             raise BaseModelError(
                 f"{path.name} would have {path.stat().st_size:,} bytes, and a file of a pocket has {FILE_BYTES:,} at "

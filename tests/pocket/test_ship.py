@@ -104,6 +104,7 @@ def test_a_pretrained_pocket_is_shipped_with_hashes_and_a_card(work: Path, text:
     ship(work, text, RECIPE_FILE, TARGET)
     verify_pocket(TARGET)
     assert load_tiny_base(TARGET).context == 512
+    assert [path.name for path in TARGET.iterdir() if not path.stat().st_mode & 0o004] == []
     assert {weight.dtype for weight in load_file(TARGET / "model.safetensors").values()} == {torch.bfloat16}
     assert contents(TARGET / "chats") == chats
     hashed = [line.split()[1] for line in (TARGET / "SHA256SUMS").read_text().splitlines()]
