@@ -1,5 +1,6 @@
 """The one loss equals the model's own, though it computes logits only where something is trained."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,3 +52,25 @@ def test_logits_are_computed_only_where_a_row_has_a_label(chatml_tokenizer: PreT
     model.lm_head.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape[:2])))
     token_losses(model, pad_right(SAMPLES, 0))
     assert shapes == [(3, 3)]
+
+
+class Fixed(torch.nn.Module):
+    """A model whose logits are what they are."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, input_ids: torch.Tensor, logits_to_keep: torch.Tensor, **options: Any) -> Any:
+        return SimpleNamespace(logits=self.logits[:, logits_to_keep])
+
+
+def test_over_a_large_vocabulary_a_loss_is_exact_to_the_precision_of_float32() -> None:
+    ids = tuple(range(200))
+    logits = 4 * torch.randn(1, 200, 8192, generator=torch.Generator().manual_seed(0))
+    batch = pad_right([Sample(ids, (False,) + (True,) * 199, ((1, 200),), 1)], 0)
+    exact = torch.nn.functional.cross_entropy(logits[0, :-1].double(), torch.tensor(ids[1:]), reduction="none")
+    losses = token_losses(Fixed(logits), batch)
+    assert (losses[0] - exact).abs().max() < 5e-6
