@@ -28,14 +28,16 @@ class Compiled:
         device = model.device.type
         if config is None and device != "cuda":
             raise BaseModelError(
-                f"only a model on a GPU is compiled, and this one is on the {device}; leave --compile out"
+                f"only a model on a GPU is compiled, and this one is on the {device}; compute it as it is"
             )
         quantizer = getattr(model, "hf_quantizer", None)
         if quantizer is not None and not quantizer.is_compileable:
-            raise BaseModelError("transformers compiles no base kept in so few bits; leave --compile or --quant out")
+            raise BaseModelError(
+                "transformers compiles no base kept in so few bits; compute it as it is, or load it without --quant"
+            )
         if not model._can_compile_fullgraph or not model._supports_default_dynamic_cache():
             raise BaseModelError(
-                f"a base of the kind {model.config.model_type} cannot be compiled; leave --compile out"
+                f"a base of the kind {model.config.model_type} cannot be compiled; compute it as it is"
             )
         # Sizes are few and stay as they are: with one that may change, the compiled steps would be slower.
         self.config = config or CompileConfig(dynamic=False)
