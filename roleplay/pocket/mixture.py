@@ -10,6 +10,8 @@ from pathlib import Path
 
 from roleplay.corpora.native import read_native
 from roleplay.dialogue import Dialogue
+from roleplay.errors import NotFound
+from roleplay.paths import shown
 
 Messages = list[dict[str, str]]
 Row = str | Messages
@@ -81,8 +83,11 @@ def read_source(folder: Path, chats: Path, name: str) -> list[Row]:
 
 
 def fit_lines(folder: Path, name: str) -> Iterator[str]:
-    """Lines of a source's file that are not left out, as they stand there."""
-    with lzma.open(folder / f"{name}.jsonl.xz", "rt", encoding="utf-8") as lines:
+    """Lines of a source's file that are not left out, as they stand there. Raises NotFound."""
+    path = folder / f"{name}.jsonl.xz"
+    if not path.is_file():
+        raise NotFound(f"{shown(path)} is missing; name the folder of the sources with --text (docs/pocket.md)")
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
         yield from (line for line in lines if not any(word in line for word in UNFIT))
 
 

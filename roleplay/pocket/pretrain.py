@@ -14,7 +14,7 @@ from zlib import crc32
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
-from roleplay.errors import RunError
+from roleplay.errors import RoleplayError, RunError
 from roleplay.models.base import quieten
 from roleplay.paths import write_file
 from roleplay.pocket.averaging import choose
@@ -62,11 +62,12 @@ class Pretraining:
             self._finish(tokenizer)
         return True
 
-    def prepare(self) -> None:
-        """Tokenizer and token ids of all sources: what takes no GPU."""
+    def prepare(self) -> bool:
+        """Tokenizer and token ids of all sources, which take no GPU; true when they are there."""
         tokenizer = self.tokenizer()
         for number, stage in enumerate(self.recipe.stages):
             self._material(stage, number, tokenizer)
+        return True
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The tokenizer, trained once."""
@@ -196,13 +197,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after so many, to go on with the same command")
     parser.add_argument("--prepare", action="store_true", help="tokenizer and token ids only, which need no GPU")
     chosen = parser.parse_args()
+    until = None if chosen.minutes is None else began + 60 * chosen.minutes
     try:
         job = Pretraining(load_recipe(chosen.recipe), chosen.text, chosen.work, chosen.tokens)
-    except RunError as error:
+        whole = job.prepare() if chosen.prepare else job.run(until)
+    except RoleplayError as error:
         sys.exit(str(error))
-    if chosen.prepare:
-        job.prepare()
-    elif not job.run(None if chosen.minutes is None else began + 60 * chosen.minutes):
+    if not whole:
         sys.exit("stopped before the end; the same command goes on")
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from roleplay.errors import RoleplayError
 from roleplay.paths import write_file
 from roleplay.pocket.mixture import drawn, fit_lines, is_heldout
 
@@ -66,7 +67,10 @@ def main() -> None:
     parser.add_argument("--text", type=Path, default=shared / "pretrain", help="folder of the .jsonl.xz sources")
     parser.add_argument("--into", type=Path, default=Path("build/pocket-text"))
     chosen = parser.parse_args()
-    found = select(chosen.text, chosen.into)
+    try:
+        found = select(chosen.text, chosen.into)
+    except RoleplayError as error:
+        sys.exit(str(error))
     for name, (rows, size) in found.items():
         sys.stderr.write(f"{name}: {rows} rows, {size / 1e6:.2f} MB\n")
     sys.stderr.write(f"{sum(size for _, size in found.values()) / 1e6:.2f} MB in {chosen.into}\n")

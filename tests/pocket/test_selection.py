@@ -6,6 +6,9 @@ import random
 import string
 from pathlib import Path
 
+import pytest
+
+from roleplay.errors import NotFound
 from roleplay.pocket.mixture import split_source
 from roleplay.pocket.select import select
 
@@ -37,3 +40,8 @@ def test_rows_that_speak_of_harm_are_not_selected(text: Path, tmp_path: Path) ->
     select(text, tmp_path / "small", {"zh_chat_counselling": None})
     trained, held = split_source(tmp_path / "small", tmp_path, "zh_chat_counselling")
     assert len(trained) + len(held) == 300
+
+
+def test_a_source_that_is_not_there_is_named_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"nowhere/zh_chat_misc\.jsonl\.xz is missing; name the folder .* with --text"):
+        select(tmp_path / "nowhere", tmp_path / "small")

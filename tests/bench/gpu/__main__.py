@@ -4,6 +4,8 @@ import argparse
 import importlib
 import sys
 
+import torch
+
 from tests.bench.gpu.device import Options
 from tests.bench.gpu.shapes import SHAPES
 
@@ -21,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="the fewest steps: shows that a part works")
     args = parser.parse_args(arguments)
     options = Options(args.device, tuple(args.shapes), tuple(args.prefix), tuple(args.only), args.quick)
+    if args.parts != ["docs"] and args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch sees no GPU; '--device cpu --shapes tiny --quick' tries a part without one")
     for part in args.parts:
         # Each is imported when its turn comes: a fault in one does not keep the others from being made.
         module = importlib.import_module(f"tests.bench.gpu.{'tables' if part == 'docs' else part}")
