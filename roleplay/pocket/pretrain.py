@@ -62,12 +62,11 @@ class Pretraining:
             self._finish(tokenizer)
         return True
 
-    def prepare(self) -> bool:
-        """Tokenizer and token ids of all sources, which take no GPU; true when they are there."""
+    def prepare(self) -> None:
+        """Tokenizer and token ids of all sources, which take no GPU."""
         tokenizer = self.tokenizer()
         for number, stage in enumerate(self.recipe.stages):
             self._material(stage, number, tokenizer)
-        return True
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The tokenizer, trained once."""
@@ -200,11 +199,12 @@ def main() -> None:
     until = None if chosen.minutes is None else began + 60 * chosen.minutes
     try:
         job = Pretraining(load_recipe(chosen.recipe), chosen.text, chosen.work, chosen.tokens)
-        whole = job.prepare() if chosen.prepare else job.run(until)
+        if chosen.prepare:
+            job.prepare()
+        elif not job.run(until):
+            sys.exit("stopped before the end; the same command goes on")
     except RoleplayError as error:
         sys.exit(str(error))
-    if not whole:
-        sys.exit("stopped before the end; the same command goes on")
 
 
 if __name__ == "__main__":

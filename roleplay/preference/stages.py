@@ -70,7 +70,6 @@ def _common(job: Job, beside: Beside) -> dict[str, Any]:
         "per_device_train_batch_size": settings.batch_size,
         "gradient_accumulation_steps": settings.grad_accum,
         "gradient_checkpointing": False,  # prepared with the model, where it is wanted
-        "dataloader_num_workers": 0,
         "logging_nan_inf_filter": False,
     }
 

@@ -29,6 +29,7 @@ from tests.bench.gpu.results import Results, open_results
 from tests.bench.gpu.shapes import make_base, tokenizer_name
 from tests.bench.gpu.tables import show
 from tests.bench.lanes import FOUR, ONE, TURNS, first_tokens, seconds_of
+from tests.bench.replies import plain_generate
 
 SHAPES = ("qwen2.5-0.5b", "qwen2.5-7b")
 KEY = ("shape", "prefix", "measured", "lanes")
@@ -169,21 +170,7 @@ def _bare(engine: Engine, prompt: list[int], tokens: int) -> float:
 
 
 def _plain(model: Any, prompt: list[int], tokens: int) -> float:
-    """Seconds of transformers' own `generate`, with the same sampling; its tokens are on the host when it returns."""
-    ids = torch.tensor([prompt], device=model.device)
-    began = time.perf_counter()
-    with torch.inference_mode():
-        said = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=tokens,
-            eos_token_id=_NEVER,
-            pad_token_id=0,
-            logits_processor=processors(Sampling(), [len(prompt)]),
-        )
-    said.tolist()
-    return time.perf_counter() - began
+    return plain_generate(model, prompt, tokens, processors(Sampling(), [len(prompt)]))
 
 
 @contextlib.contextmanager
